@@ -1,0 +1,23 @@
+"""Start a pod where a profile says: one small module for each kind of place."""
+
+from cluster.discover import laptop
+from cluster.launch.local import Pod, start_local
+from cluster.topology import Topology, TopologyError, load, presets
+
+__all__ = ["Pod", "resolve", "start"]
+
+
+def resolve(profile: str) -> Topology:
+    """The topology that a profile names; raises TopologyError with the valid choices."""
+    if profile == "laptop":
+        return laptop()
+    scheme, _, hub = profile.partition(":")
+    if scheme == "emulated":
+        return load(hub or "two-supernodes")
+    valid = ["laptop", *(f"emulated:{name}" for name in presets())]
+    raise TopologyError(f"unknown profile {profile!r}; choose one of {', '.join(valid)}, or emulated:FILE.yaml")
+
+
+def start(profile: str) -> Pod:
+    """Start the pod of a profile. A context manager: leaving it ends every process it started."""
+    return start_local(resolve(profile))

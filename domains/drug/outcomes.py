@@ -1,0 +1,39 @@
+"""How a molecule can end a stage."""
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """``ok`` goes on to the next stage; every other value says why the molecule ended here."""
+
+    ok = "ok"
+    unreadable = "unreadable"            # the record could not be read from its file
+    bad_smiles = "bad_smiles"            # no valid molecule in it
+    too_large = "too_large"              # more atoms than a small molecule has
+    duplicate = "duplicate"              # same InChIKey as an earlier row
+    filtered = "filtered"                # outside the property window, or an excluded alert
+    no_3d = "no_3d"                      # no 3D conformer found
+    no_type = "no_type"                  # an atom the docking force field does not know
+    not_selected = "not_selected"        # docked coarsely, below the cut for the normal dock
+    engine_error = "engine_error"        # the engine refused it with a message
+    died = "died"                        # the engine's process ended
+    timeout = "timeout"                  # the engine was stopped at its time limit
+    implausible = "implausible"          # a score no binding pose can have
+    outside_box = "outside_box"          # a pose that leaves the docking box
+
+
+MEANINGS: dict[str, tuple[str, str]] = {
+    Outcome.unreadable: ("the record could not be read", "记录无法读取"),
+    Outcome.bad_smiles: ("not a valid molecule", "不是有效的分子"),
+    Outcome.too_large: ("too large for a small molecule", "超出小分子大小"),
+    Outcome.duplicate: ("the same molecule came earlier", "与先前分子相同"),
+    Outcome.filtered: ("outside the property window, or an excluded alert", "超出性质窗口或命中排除的警示"),
+    Outcome.no_3d: ("no 3D conformer found", "无法生成三维构象"),
+    Outcome.no_type: ("an atom the docking force field does not know", "含对接力场不支持的原子"),
+    Outcome.not_selected: ("coarse score below the cut", "粗对接分数未入选"),
+    Outcome.engine_error: ("the engine refused it", "引擎报错"),
+    Outcome.died: ("the engine's process ended on it, each time", "引擎进程反复崩溃"),
+    Outcome.timeout: ("stopped at its time limit", "超出时间上限"),
+    Outcome.implausible: ("a score no binding pose can have", "分数不合理"),
+    Outcome.outside_box: ("the pose leaves the box", "构象超出对接盒"),
+}

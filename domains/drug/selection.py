@@ -1,0 +1,40 @@
+"""Choosing which molecules go on by score."""
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from domains.drug.outcomes import Outcome
+from domains.model import Frozen
+
+
+class SelectSettings(Frozen):
+    """How many go on."""
+
+    most: int = Field(ge=1)
+
+
+def best_of(source: Callable[[Sequence[str]], Iterator[pa.Table]], most: int) -> "MarkBest":
+    """Find the ``most`` lowest scores, ties by id; memory holds these only."""
+    pairs = (pair for table in source(["score", "id"]) for pair in zip(table["score"].to_pylist(), table["id"].to_pylist(), strict=True))
+    best = heapq.nsmallest(most, pairs)
+    return MarkBest(np.array(sorted(number for _, number in best), np.int64), best[-1][0] if best else 0.0)
+
+
+class MarkBest:
+    """The batch function of the select stage: rows not among the best are ``not_selected``."""
+
+    def __init__(self, ids: np.ndarray, cut: float) -> None:
+        self.ids, self.cut = ids, cut
+
+    def __call__(self, batch: pa.Table, settings: SelectSettings) -> pa.Table:
+        """Mark each row of a batch. In: id, score."""
+        chosen = np.isin(batch["id"].to_numpy(), self.ids)
+        outcomes = [Outcome.ok if best else Outcome.not_selected for best in chosen]
+        reasons = [
+            None if best else f"coarse score {score:.2f} is not among the best {settings.most} (cut at {self.cut:.2f})"
+            for best, score in zip(chosen, batch["score"].to_pylist(), strict=True)]
+        return pa.table({"id": batch["id"], "outcome": pa.array(outcomes, pa.string()), "reason": pa.array(reasons, pa.string())})

@@ -1,0 +1,132 @@
+"""From a structure as text to one clean, neutral parent molecule and its InChIKey."""
+
+from collections.abc import Callable, Iterator, Sequence
+from zlib import crc32
+
+import numpy as np
+import pyarrow as pa
+from rdkit import Chem, rdBase
+from rdkit.Chem import inchi
+from rdkit.Chem.MolStandardize import rdMolStandardize
+
+from domains.drug.outcomes import Outcome
+from domains.model import Frozen
+
+OUTPUT = pa.schema([("smiles", pa.string()), ("inchikey", pa.string())])
+SCHEMA = pa.schema([("id", pa.int64()), *OUTPUT, ("outcome", pa.string()), ("reason", pa.string())])
+MAX_CHARACTERS = 4_000
+
+
+class StandardiseSettings(Frozen):
+    """Limits of what counts as a small molecule."""
+
+    max_heavy_atoms: int = 200
+
+
+class _Refused(Exception):
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        self.outcome, self.reason = outcome, reason
+
+
+def accept(batch: pa.Table, settings: Frozen) -> pa.Table:
+    """Turn a reader's problem into the outcome ``unreadable``; all other records go on as they are."""
+    problems = batch["problem"].to_pylist()
+    outcomes = [Outcome.unreadable if problem else Outcome.ok for problem in problems]
+    return pa.table({"id": batch["id"], "outcome": pa.array(outcomes, pa.string()), "reason": pa.array(problems, pa.string())})
+
+
+def standardise(batch: pa.Table, settings: StandardiseSettings) -> pa.Table:
+    """Keep the largest fragment, neutralise it, write canonical SMILES and InChIKey. In: id, structure."""
+    with rdBase.BlockLogs():
+        rows = [_row(*row, settings) for row in zip(batch["id"].to_pylist(), batch["structure"].to_pylist(), strict=True)]
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def _row(number: int, structure: str, settings: StandardiseSettings) -> dict[str, object]:
+    row: dict[str, object] = {"id": number, "smiles": None, "inchikey": None, "outcome": Outcome.ok, "reason": None}
+    try:
+        parent = _parent(structure, settings.max_heavy_atoms)
+        row["smiles"], row["inchikey"] = Chem.MolToSmiles(parent), inchi.MolToInchiKey(parent)
+        if not row["inchikey"]:
+            raise _Refused(Outcome.bad_smiles, "no InChIKey can be computed")
+    except _Refused as refused:
+        row.update(outcome=refused.outcome, reason=refused.reason, smiles=None, inchikey=None)
+    return row
+
+
+def _parent(structure: str, max_heavy_atoms: int) -> Chem.Mol:
+    # The size is checked before each step whose cost grows faster than the molecule.
+    is_block = "\n" in structure
+    if not structure:
+        raise _Refused(Outcome.bad_smiles, "empty structure")
+    if not is_block and len(structure) > MAX_CHARACTERS:
+        raise _Refused(Outcome.too_large, f"SMILES of {len(structure):,} characters")
+    mol = Chem.MolFromMolBlock(structure) if is_block else Chem.MolFromSmiles(structure)
+    if mol is None:
+        raise _Refused(Outcome.bad_smiles, "not a valid mol block" if is_block else f"not a valid SMILES: {structure[:60]}")
+    if mol.GetNumHeavyAtoms() == 0:
+        raise _Refused(Outcome.bad_smiles, "no heavy atoms")
+    if mol.GetNumHeavyAtoms() > 2 * max_heavy_atoms:
+        raise _Refused(Outcome.too_large, f"{mol.GetNumHeavyAtoms()} heavy atoms")
+    try:
+        parent = rdMolStandardize.FragmentParent(mol)
+        parent = rdMolStandardize.Uncharger().uncharge(parent)
+        Chem.SanitizeMol(parent)                    # uncharging leaves ring information unset
+    except (ValueError, RuntimeError) as error:
+        raise _Refused(Outcome.bad_smiles, f"cannot be standardised: {str(error).splitlines()[0][:120]}") from None
+    if parent.GetNumHeavyAtoms() > max_heavy_atoms:
+        raise _Refused(Outcome.too_large, f"{parent.GetNumHeavyAtoms()} heavy atoms")
+    return parent
+
+
+Tables = Callable[[Sequence[str]], Iterator[pa.Table]]
+
+
+def duplicates(source: Tables, rows: int, bucket_rows: int = 2_000_000) -> "MarkDuplicates":
+    """Find every row whose InChIKey an earlier row (lower id) has.
+
+    Exact, and memory stays bounded: keys are compared bucket by bucket, one pass over the source for each
+    ``bucket_rows`` rows (about 35 bytes a row). What is kept is 16 bytes for each duplicate found.
+    """
+    buckets = -(-rows // bucket_rows) or 1
+    found = [_duplicates_in(source, bucket, buckets) for bucket in range(buckets)]
+    ids, firsts = np.concatenate([ids for ids, _ in found]), np.concatenate([firsts for _, firsts in found])
+    order = np.argsort(ids)
+    return MarkDuplicates(ids[order], firsts[order])
+
+
+def _duplicates_in(source: Tables, bucket: int, buckets: int) -> tuple[np.ndarray, np.ndarray]:
+    keys, ids = [np.empty(0, "S27")], [np.empty(0, np.int64)]
+    for table in source(["id", "inchikey"]):
+        key = np.array(table["inchikey"].to_pylist(), "S27")
+        number = table["id"].to_numpy()
+        if buckets > 1:
+            mine = np.fromiter((crc32(k) % buckets == bucket for k in key), bool, len(key))
+            key, number = key[mine], number[mine]
+        keys.append(key)
+        ids.append(number)
+    key, number = np.concatenate(keys), np.concatenate(ids)
+    order = np.lexsort((number, key))
+    key, number = key[order], number[order]
+    again = np.zeros(len(key), bool)
+    again[1:] = key[1:] == key[:-1]
+    first = np.maximum.accumulate(np.where(again, 0, np.arange(len(key)))) if len(key) else np.empty(0, np.int64)
+    return number[again], number[first[again]]
+
+
+class MarkDuplicates:
+    """The batch function of the deduplicate stage: a row is ``duplicate`` when its id is among those found."""
+
+    def __init__(self, ids: np.ndarray, firsts: np.ndarray) -> None:
+        self.ids, self.firsts = ids, firsts
+
+    def __call__(self, batch: pa.Table, settings: Frozen) -> pa.Table:
+        """Mark each row of a batch. In: id."""
+        numbers = batch["id"].to_numpy()
+        at = np.searchsorted(self.ids, numbers)
+        again = np.zeros(len(numbers), bool)
+        within = at < len(self.ids)
+        again[within] = self.ids[at[within]] == numbers[within]
+        outcomes = [Outcome.duplicate if twice else Outcome.ok for twice in again]
+        reasons = [f"same molecule as row {self.firsts[i]}" if twice else None for twice, i in zip(again, at, strict=True)]
+        return pa.table({"id": batch["id"], "outcome": pa.array(outcomes, pa.string()), "reason": pa.array(reasons, pa.string())})

@@ -1,0 +1,25 @@
+"""The base of every request and settings model, and the protocol of an engine."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Frozen(BaseModel):
+    """Settings that cannot change after they were checked; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Engine(Protocol):
+    """Physics code that holds the GIL, crashes or hangs, and so runs in a supervised child.
+
+    Built once per process from its settings (maps, models), then called with one row at a time.
+    A call returns ``outcome``, ``reason`` where it is not ok, and its output columns. It may return ``engine_s``: the
+    wall seconds spent inside the engine proper, as opposed to reading and packing.
+    """
+
+    def __init__(self, settings: Any) -> None: ...
+
+    def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]: ...

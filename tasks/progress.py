@@ -1,0 +1,83 @@
+"""Progress for people: a bar in the terminal, a progress artifact in the Prefect UI."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Self
+from uuid import UUID
+
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_run_logger
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+ARTIFACT_EVERY_S = 2.0
+LINE_EVERY_S = 10.0
+
+
+class StageProgress:
+    """How far one stage is."""
+
+    def __init__(self, title: str, total: int, advance_bar: Callable[[int], None], artifact: UUID | None, line: Callable[[str], None]) -> None:
+        self.title, self.total, self.done = title, total, 0
+        self._advance_bar, self._artifact, self._line = advance_bar, artifact, line
+        self._shown = self._told = time.monotonic()
+
+    def advance(self, rows: int) -> None:
+        """Count finished rows; the API hears of it every two seconds at most, not for every shard."""
+        self.done += rows
+        self._advance_bar(rows)
+        now = time.monotonic()
+        if now - self._shown > ARTIFACT_EVERY_S:
+            self.publish()
+            self._shown = now
+        if now - self._told > LINE_EVERY_S:
+            self._line(f"{self.title}: {self.done:,} of {self.total:,}")
+            self._told = now
+
+    def publish(self) -> None:
+        """Bring the artifact up to date."""
+        if self._artifact is not None:
+            update_progress_artifact(artifact_id=self._artifact, progress=100.0 * self.done / max(1, self.total))
+
+
+class RunProgress:
+    """The bars of a run. Where there is no terminal, a line in the log every ten seconds instead."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._bars = Progress(
+            SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description:<26}"), BarColumn(bar_width=32), MofNCompleteColumn(),
+            TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), disable=not self._terminal)
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    @contextmanager
+    def stage(self, name: str, title: str, total: int) -> Iterator[StageProgress]:
+        """Show a stage while it runs."""
+        bar = self._bars.add_task(title, total=total)
+        artifact = None
+        if TaskRunContext.get() or FlowRunContext.get():
+            key = f"progress-{name}".replace("_", "-")
+            artifact = UUID(str(create_progress_artifact(progress=0.0, key=key, description=f"{title}: {total:,} rows")))
+        progress = StageProgress(title, total, lambda rows: self._bars.advance(bar, rows), artifact, self._say)
+        yield progress
+        progress.publish()
+        self._say(f"{title}: done, {progress.done:,} rows")
+
+    def _say(self, line: str) -> None:
+        if self._terminal:
+            return
+        try:
+            get_run_logger().info(line)
+        except MissingContextError:
+            logging.getLogger("ai4s").info(line)

@@ -1,0 +1,40 @@
+"""What a result rests on: versions, machine, place and time, in a file beside it."""
+
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from cluster.topology import Topology
+
+PACKAGES = ("ai4s", "prefect", "dask", "distributed", "pyarrow", "numpy", "rdkit", "meeko", "vina", "dockstring")
+
+
+def package_version(name: str) -> str:
+    """Installed version of a package, or ``not installed``."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _cpu() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    except OSError:
+        return platform.processor()
+
+
+def provenance(started: float, profile: str, topology: Topology) -> dict[str, Any]:
+    """Versions, machine, place and time of a run as a JSON-ready mapping."""
+    return {
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "python": sys.version.split()[0],
+        "packages": {name: package_version(name) for name in PACKAGES},
+        "machine": {"system": platform.platform(), "cpu": _cpu(), "cores": os.cpu_count()},
+        "profile": profile,
+        "hub": topology.model_dump(mode="json", include={"name", "title", "tree"}),
+    }

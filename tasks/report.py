@@ -1,0 +1,160 @@
+"""One HTML page a run: self-contained, English and Chinese, the answer first. A domain adds its own sections."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from tasks.figures import timeline
+from tasks.outcomes import OK, StageSummary
+from tasks.run import Run
+from tasks.store import write_atomic
+
+
+class Text(NamedTuple):
+    """The same words in both languages."""
+
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page that a domain makes; ``first`` ones stand before the funnel."""
+
+    en: str
+    zh: str
+    html: Markup
+    first: bool = True
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A figure that is seen at a glance."""
+
+    value: str
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a domain says about a finished run."""
+
+    heading: Text
+    answer: Text
+    notes: Sequence[Text]
+    tiles: Sequence[Tile]
+    sections: Sequence[Section]
+    meanings: Mapping[str, Text]
+    inputs: Sequence[tuple[Text, str]]
+
+
+def environment(package: str) -> Environment:
+    """Templates of a package: everything is escaped unless it is Markup."""
+    return Environment(loader=PackageLoader(package, ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+
+
+def write_report(run: Run, findings: Findings) -> str:
+    """Write report.html into the run's folder; returns its path."""
+    stages = run.stages
+    ended = sum(stage.rows - stage.ok for stage in stages)
+    page = environment("tasks").get_template("report.html.j2").render(
+        run=run.store, started=datetime.fromtimestamp(run.started, UTC).strftime("%Y-%m-%d %H:%M UTC"), heading=findings.heading,
+        answer=findings.answer, notes=findings.notes, tiles=[*findings.tiles, *_cost_tiles(run)], sections=findings.sections,
+        stages=[_funnel_row(stage) for stage in stages], most_rows=max((stage.rows for stage in stages), default=1) or 1,
+        total=stages[0].rows, ended=ended, reached=stages[-1].ok, failures=_failures(run, findings.meanings), places=_places(stages),
+        timeline=Markup(timeline(stages)), provenance=_provenance(run, findings.inputs),
+        request_yaml=yaml.safe_dump(run.request.identity(), sort_keys=False, allow_unicode=True))
+    path = run.store.root / "report.html"
+    write_atomic(path, page.encode())
+    return str(path)
+
+
+def funnel(stages: Sequence[StageSummary]) -> list[dict[str, Any]]:
+    """The funnel as rows of a table."""
+    return [{
+        "stage": stage.name, "in": stage.rows, "ok": stage.ok, **{name: n for name, n in sorted(stage.outcomes.items()) if name != OK},
+        "chip_s": round(stage.chip_s, 1), "engine_s": round(stage.engine_s, 1)} for stage in stages]
+
+
+def _funnel_row(stage: StageSummary) -> dict[str, Any]:
+    ended = sorted(((name, n) for name, n in stage.outcomes.items() if name != OK), key=lambda pair: -pair[1])
+    return {"title": stage.title, "title_zh": stage.title_zh, "rows": stage.rows, "ok": stage.ok, "ended": ended, "chip_s": stage.chip_s}
+
+
+def engine_share(stages: Sequence[StageSummary]) -> float:
+    """Share of the chip-seconds of all shards that were spent inside an engine."""
+    held = sum(stage.chip_s for stage in stages if stage.chips_held)
+    return sum(stage.engine_s for stage in stages) / held if held else 0.0
+
+
+def _cost_tiles(run: Run) -> list[Tile]:
+    held = sum(stage.chip_s for stage in run.stages if stage.chips_held)
+    return [
+        Tile(duration(run.wall_s), "wall time of this session", "本次运行时长"),
+        Tile(f"{held:,.0f}", f"chip-seconds on {run.pod.slots} chips", f"芯片·秒（{run.pod.slots} 个芯片）"),
+        Tile(f"{100 * engine_share(run.stages):.1f} %", "of them inside the engine", "其中在引擎内"),
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _failures(run: Run, meanings: Mapping[str, Text]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for stage in run.stages:
+        missing = {name: n for name, n in stage.outcomes.items() if name != OK}
+        examples = _examples(run, stage, set(missing))
+        for outcome, number in sorted(missing.items(), key=lambda pair: -pair[1]):
+            name, reason = examples.get(outcome, ("", ""))
+            rows.append({
+                "outcome": outcome, "stage": stage.name, "count": number, "meaning": meanings.get(outcome, Text("", "")),
+                "example_name": name, "example_reason": reason})
+    return rows
+
+
+def _examples(run: Run, stage: StageSummary, wanted: set[str]) -> dict[str, tuple[str, str]]:
+    """One candidate for each outcome."""
+    found: dict[str, tuple[str, str]] = {}
+    for table in run.store.stage(stage.name).tables(["name", "id", "outcome", "reason"], only_ok=False):
+        for row in table.to_pylist():
+            if row["outcome"] in wanted - found.keys():
+                found[row["outcome"]] = (row["name"] or f"row {row['id']}", (row["reason"] or "")[:160])
+        if found.keys() == wanted:
+            break
+    return found
+
+
+def _places(stages: Sequence[StageSummary]) -> list[dict[str, Any]]:
+    totals: dict[str, Counter[str]] = defaultdict(Counter)
+    for stage in stages:
+        for shard in stage.shards:
+            name = shard.place.split("/")[0] if shard.place != "local" else "flow process"
+            totals[name].update({"shards": 1, "rows": shard.rows})
+            totals[name]["chip_s"] += shard.wall_s if stage.chips_held else 0     # type: ignore[assignment]
+            totals[name]["engine_s"] += shard.engine_s                            # type: ignore[assignment]
+    return [{"name": name, **totals[name]} for name in sorted(totals, key=lambda name: (name == "flow process", name))]
+
+
+def _provenance(run: Run, inputs: Sequence[tuple[Text, str]]) -> list[dict[str, str]]:
+    session = json.loads((run.store.root / "provenance.json").read_text())["sessions"][-1]
+    machine = session["machine"]
+    rows = [
+        *inputs,
+        (Text("Where", "运行环境"), f"{session['profile']}: {session['hub']['title']}, {run.pod.slots} chips"),
+        (Text("Machine", "机器"), f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"),
+        (Text("Versions", "版本"), f"Python {session['python']}, " + ", ".join(f"{name} {found}" for name, found in session["packages"].items())),
+        (Text("Folder", "目录"), str(run.store.root)),
+    ]
+    return [{"en": text.en, "zh": text.zh, "value": value} for text, value in rows]

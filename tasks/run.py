@@ -1,0 +1,90 @@
+"""A run: its store, its pod, its progress, and the stages it has finished."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from cluster.launch import Pod, resolve, start
+from tasks.outcomes import StageSummary
+from tasks.progress import RunProgress
+from tasks.provenance import provenance
+from tasks.settings import Settings
+from tasks.shard import Stage
+from tasks.store import RunStore, write_json
+
+
+class Request(Protocol):
+    """What every pipeline's request model has."""
+
+    @property
+    def name(self) -> str | None: ...
+
+    @property
+    def profile(self) -> str: ...
+
+    def identity(self) -> dict[str, object]: ...
+
+
+class Run:
+    """What the stages of one run share. A plain class, so that Prefect does not look into it for futures."""
+
+    def __init__(self, pipeline: str, request: Request, store: RunStore, pod: Pod, progress: RunProgress) -> None:
+        self.pipeline, self.request, self.store, self.pod, self.progress = pipeline, request, store, pod, progress
+        self.started, self.clock = time.time(), time.perf_counter()
+        self.stages: list[StageSummary] = []
+        self.recipes: list[dict[str, Any]] = []
+
+    def add(self, stage: Stage, summary: StageSummary) -> None:
+        """Keep the summary of a finished stage."""
+        self.stages.append(summary)
+        self.recipes.append(stage.recipe())
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds since this process took the run up."""
+        return time.perf_counter() - self.clock
+
+
+def run_name(pipeline: str, label: str, request: Request) -> str:
+    """The name of a request's run: its own, or made of what it asks for, so that the same request finds its run again."""
+    if request.name:
+        return request.name
+    digest = hashlib.sha256(json.dumps(request.identity(), sort_keys=True).encode()).hexdigest()[:8]
+    return f"{pipeline}-{label}-{digest}".lower()
+
+
+def run_folder(name: str, settings: Settings | None = None) -> Path:
+    """Where a run of this name is or will be."""
+    return (settings or Settings()).runs.expanduser().absolute() / name
+
+
+def _note_session(store: RunStore, session: Mapping[str, Any]) -> None:
+    """Add this session to the run's provenance: a resumed run rests on all of them."""
+    path = store.root / "provenance.json"
+    earlier = json.loads(path.read_text())["sessions"] if path.exists() else []
+    write_json(path, {"sessions": [*earlier, session]})
+
+
+@contextmanager
+def open_run(pipeline: str, label: str, request: Request, facts: Mapping[str, Any]) -> Iterator[Run]:
+    """Open or take up the run of a request, start its pod, and end both whatever happens.
+
+    ``facts`` are checksums of what the request refers to; they are checked on resume like the request itself.
+    """
+    settings = Settings()
+    profile = request.profile or settings.profile
+    topology = resolve(profile)
+    store = RunStore(run_folder(run_name(pipeline, label, request), settings))
+    store.open({"pipeline": pipeline, "request": request.identity(), "facts": facts})
+    try:
+        with start(profile) as pod, RunProgress() as progress:
+            run = Run(pipeline, request, store, pod, progress)
+            _note_session(store, provenance(run.started, profile, topology))
+            yield run
+            store.write_manifest([(stage.name, stage.shards) for stage in run.stages])
+    finally:
+        store.close()

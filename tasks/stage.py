@@ -1,0 +1,149 @@
+"""Run a stage: cut its rows into shards, keep a bounded number in flight on Dask, commit each, add up.
+
+Called from inside a Prefect task in the flow's own process, which owns the Dask client: so that a cancelled flow drops
+what is queued, and a stage is one task run however many shards it has.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+import dask
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from distributed import Client, as_completed
+from distributed.scheduler import KilledWorker
+
+from tasks.outcomes import ShardSummary, StageSummary, summarise
+from tasks.progress import StageProgress
+from tasks.run import Run
+from tasks.shard import Stage, run_here, run_shard
+from tasks.sharding import cut, shard_seconds
+from tasks.store import Refused, StageStore
+
+IN_FLIGHT_PER_SLOT = 2
+
+Pending = tuple[str, pa.Table]
+
+
+class Source(Protocol):
+    """Where a stage's rows come from: read as often as needed, in the same order each time."""
+
+    @property
+    def rows(self) -> int: ...
+
+    def tables(self, columns: list[str]) -> Iterator[pa.Table]: ...
+
+
+class Survivors:
+    """The rows of a finished stage that go on."""
+
+    def __init__(self, store: StageStore, summary: StageSummary) -> None:
+        self.store, self.summary, self.rows = store, summary, summary.ok
+
+    def tables(self, columns: list[str]) -> Iterator[pa.Table]:
+        """Stream the given columns shard by shard."""
+        return self.store.tables(columns)
+
+
+class Narrowed:
+    """Rows of an earlier stage whose ids a later one let go on: so that no stage carries columns only to hand them down."""
+
+    def __init__(self, earlier: Survivors, later: Survivors) -> None:
+        self.earlier, self.rows = earlier, later.rows
+        ids = [table["id"].to_numpy() for table in later.tables(["id"])]
+        self.ids = pa.array(np.concatenate(ids) if ids else np.empty(0, np.int64))
+
+    def tables(self, columns: list[str]) -> Iterator[pa.Table]:
+        """Stream the given columns of the earlier stage."""
+        for table in self.earlier.tables(list(dict.fromkeys(["id", *columns]))):
+            kept = table.filter(pc.is_in(table["id"], self.ids))
+            if len(kept):
+                yield kept.select(columns)
+
+
+def run_stage(run: Run, stage: Stage, source: Source) -> Survivors:
+    """Run a stage over Dask; shards that are committed already are not computed again."""
+    return _run(run, stage, source, lambda pending, store: _on_dask(run, stage, pending, store), run.pod.slots)
+
+
+def run_stage_here(run: Run, stage: Stage, source: Source) -> Survivors:
+    """Run a stage in this process, in order: for steps that only read and mark rows."""
+    return _run(run, stage, source, lambda pending, store: (
+        run_here(stage, rows, key, store.shard_path(key)) for key, rows in pending), 0)
+
+
+Execute = Callable[[Iterator[Pending], StageStore], Iterable[ShardSummary]]
+
+
+def _run(run: Run, stage: Stage, source: Source, execute: Execute, chips_held: int) -> Survivors:
+    started = time.perf_counter()
+    store = run.store.stage(stage.name)
+    predicted = sum(float(stage.cost(table).sum()) for table in source.tables(stage.columns))
+    seconds = store.begin(stage.recipe(), shard_seconds(predicted, run.pod.slots))
+    done = store.committed()
+    finished: dict[str, ShardSummary] = {}
+    with run.progress.stage(stage.name, stage.title, source.rows) as progress:
+        pending = _pending(stage, source, seconds, done, finished, progress)
+        for summary in execute(pending, store):
+            finished[summary.key] = summary
+            progress.advance(summary.rows)
+    before = sum(summary.rows for key, summary in finished.items() if key in done)
+    result = summarise(
+        stage.name, stage.title, stage.title_zh, source.rows, finished.values(), time.perf_counter() - started, chips_held, before)
+    run.add(stage, result)
+    return Survivors(store, result)
+
+
+def _pending(
+    stage: Stage, source: Source, seconds: float, done: dict[str, ShardSummary], finished: dict[str, ShardSummary],
+    progress: StageProgress,
+) -> Iterator[Pending]:
+    """Name every shard; set the finished ones aside, yield the others."""
+    prefix = hashlib.blake2b(repr(sorted(stage.recipe().items())).encode(), digest_size=16)
+    for rows, _ in cut(source.tables(stage.columns), stage.cost, seconds):
+        keys = _row_keys(prefix, rows, stage.reads)
+        ids = rows["id"].to_numpy().tobytes()
+        key = hashlib.blake2b(("".join(keys)).encode() + ids, digest_size=16).hexdigest()
+        if key in done:
+            finished[key] = done[key]
+            progress.advance(done[key].rows)
+        else:
+            yield key, rows.append_column("key", pa.array(keys, pa.string()))
+
+
+def _row_keys(prefix: Any, rows: pa.Table, reads: tuple[str, ...]) -> list[str]:
+    """A row's key: a hash of the recipe and of the columns that decide its result."""
+    keys: list[str] = []
+    for values in zip(*(rows[name].to_pylist() for name in reads), strict=True):
+        row = prefix.copy()
+        row.update("\x1f".join(map(str, values)).encode())
+        keys.append(row.hexdigest())
+    return keys
+
+
+def _on_dask(run: Run, stage: Stage, pending: Iterator[Pending], store: StageStore) -> Iterator[ShardSummary]:
+    """Yield summaries as shards finish; a future is released at once, so only what is in flight is held."""
+    with Client(run.pod.address, set_as_default=False) as client, dask.annotate(**stage.need.annotations()):
+        completed = as_completed(loop=client.loop)
+
+        def submit() -> bool:
+            item = next(pending, None)
+            if item is not None:
+                key, rows = item
+                completed.add(client.submit(
+                    run_shard, stage, rows, key, store.shard_path(key), key=f"{stage.name}-{run.store.name}-{key}", pure=False))
+            return item is not None
+
+        in_flight = sum(submit() for _ in range(IN_FLIGHT_PER_SLOT * run.pod.slots))
+        while in_flight:
+            future = next(completed)
+            try:
+                yield future.result()
+            except KilledWorker as error:
+                raise Refused(f"stage {stage.name}: {error}. Its workers keep dying; check memory, then resume the run.") from None
+            finally:
+                future.release()
+            in_flight += submit() - 1
