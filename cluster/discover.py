@@ -21,10 +21,17 @@ def laptop() -> Topology:
     memory = psutil.virtual_memory().total / 2**30
     assumed = Link(
         bandwidth=Figure(value=20, unit="GB/s", status="assumed", source="shared memory of one machine"),
-        latency=Figure(value=1, unit="us", status="assumed", source="shared memory of one machine"))
+        latency=Figure(value=1, unit="us", status="assumed", source="shared memory of one machine"),
+    )
     core = ChipKind(
-        title=f"CPU core ({platform.machine()})", device="cpu",
-        memory=Figure(value=round(memory / chips, 2), unit="GiB", status="measured", source="total memory / cores"))
+        title=f"CPU core ({platform.machine()})",
+        device="cpu",
+        memory=Figure(value=round(memory / chips, 2), unit="GiB", status="measured", source="total memory / cores"),
+    )
     return Topology(
-        name="laptop", title="This machine", kinds={"core": core}, links={"host": assumed},
-        tree=(Supernode(name="sn0", hosts=1, chips={"core": chips}),))
+        name="laptop",
+        title="This machine",
+        kinds={"core": core},
+        links={"host": assumed},
+        tree=(Supernode(name="sn0", hosts=1, chips={"core": chips}),),
+    )

@@ -105,7 +105,11 @@ class Topology(_Model):
 
 def presets() -> list[str]:
     """Names of the hubs that come with the project."""
-    return sorted(entry.name.removesuffix(".yaml") for entry in (files("cluster") / "hubs").iterdir() if entry.name.endswith(".yaml"))
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in (files("cluster") / "hubs").iterdir()
+        if entry.name.endswith(".yaml")
+    )
 
 
 def load(name: str) -> Topology:

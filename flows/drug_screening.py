@@ -13,7 +13,11 @@ from tasks.stage import Narrowed
 PIPELINE = "drug-screening"
 
 
-@flow(name=PIPELINE, flow_run_name="screen-{request.target}", description="Screen a library of molecules against a receptor by docking.")
+@flow(
+    name=PIPELINE,
+    flow_run_name="screen-{request.target}",
+    description="Screen a library of molecules against a receptor by docking.",
+)
 def drug_screening(request: ScreeningRequest = ScreeningRequest()) -> dict[str, Any]:
     """Screen a library of molecules against a receptor by docking.
 
@@ -26,9 +30,9 @@ def drug_screening(request: ScreeningRequest = ScreeningRequest()) -> dict[str, 
     Raises:
         InvalidRequest: before anything starts, when the request cannot run.
     """
-    library, receptor = check(request)
-    facts = {"library_sha256": library.sha256, "receptor_sha256": receptor.sha256}
-    with open_run(PIPELINE, receptor.name, request, facts) as run:
+    screen = check(request)
+    library, receptor = screen.library, screen.receptor
+    with open_run(PIPELINE, request, screen) as run:
         records = drug.read_library(run, library, request)
         molecules = drug.standardised(run, records)
         unique = drug.deduplicated(run, molecules)

@@ -136,11 +136,18 @@ class Child:
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tasks.child", str(child_reads), str(child_writes), str(self.memory)],
-            pass_fds=(child_reads, child_writes), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._log,
-            env={**os.environ, **threads})
+            pass_fds=(child_reads, child_writes),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._log,
+            env={**os.environ, **threads},
+        )
         os.close(child_reads)
         os.close(child_writes)
-        self._requests, self._answers = Connection(parent_writes, readable=False), Connection(parent_reads, writable=False)
+        self._requests, self._answers = (
+            Connection(parent_writes, readable=False),
+            Connection(parent_reads, writable=False),
+        )
         self.opened = None
         self.starts += 1
 

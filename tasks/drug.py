@@ -47,8 +47,17 @@ def read_library(run: Run, library: Library, request: ScreeningRequest) -> Survi
     """Read the library's records into the run, each with its row number."""
     settings = LibrarySettings(sha256=library.sha256, sample=request.sample, seed=request.seed)
     stage = Stage(
-        "library", "Library", "分子库", standardise.accept, settings, version="1", reads=("structure", "problem"), carries=("name", "structure"),
-        output=NOTHING, cost=partial(uniform, 1e-6))
+        "library",
+        "Library",
+        "分子库",
+        standardise.accept,
+        settings,
+        version="1",
+        reads=("structure", "problem"),
+        carries=("name", "structure"),
+        output=NOTHING,
+        cost=partial(uniform, 1e-6),
+    )
     return run_stage_here(run, stage, LibraryRows(library, request.sample, request.seed))
 
 
@@ -56,8 +65,16 @@ def read_library(run: Run, library: Library, request: ScreeningRequest) -> Survi
 def standardised(run: Run, source: Survivors) -> Survivors:
     """Parent molecule, neutral, canonical."""
     stage = Stage(
-        "standardise", "Standardise", "标准化", standardise.standardise, standardise.StandardiseSettings(), version=f"1; rdkit {package_version('rdkit')}",
-        reads=("structure",), output=standardise.OUTPUT, cost=partial(uniform, 1.5e-3))
+        "standardise",
+        "Standardise",
+        "标准化",
+        standardise.standardise,
+        standardise.StandardiseSettings(),
+        version=f"1; rdkit {package_version('rdkit')}",
+        reads=("structure",),
+        output=standardise.OUTPUT,
+        cost=partial(uniform, 1.5e-3),
+    )
     return run_stage(run, stage, source)
 
 
@@ -66,8 +83,17 @@ def deduplicated(run: Run, source: Survivors) -> Survivors:
     """Each molecule once, the earliest row of it."""
     marks = standardise.duplicates(source.tables, source.rows)
     stage = Stage(
-        "deduplicate", "Deduplicate", "去重", marks, Frozen(), version="1", reads=("inchikey",), carries=("name", "smiles"), output=NOTHING,
-        cost=partial(uniform, 1e-6))
+        "deduplicate",
+        "Deduplicate",
+        "去重",
+        marks,
+        Frozen(),
+        version="1",
+        reads=("inchikey",),
+        carries=("name", "smiles"),
+        output=NOTHING,
+        cost=partial(uniform, 1e-6),
+    )
     return run_stage_here(run, stage, source)
 
 
@@ -76,8 +102,17 @@ def drug_like(run: Run, source: Survivors, request: ScreeningRequest) -> Survivo
     """Property window and structural alerts."""
     settings = filters.FilterSettings(window=request.window, exclude_alerts=request.exclude_alerts)
     stage = Stage(
-        "filter", "Properties and alerts", "性质与警示", filters.drug_like, settings, version=f"1; rdkit {package_version('rdkit')}", reads=("smiles",), carries=("name", "smiles"),
-        output=filters.OUTPUT, cost=partial(uniform, 2.5e-3))
+        "filter",
+        "Properties and alerts",
+        "性质与警示",
+        filters.drug_like,
+        settings,
+        version=f"1; rdkit {package_version('rdkit')}",
+        reads=("smiles",),
+        carries=("name", "smiles"),
+        output=filters.OUTPUT,
+        cost=partial(uniform, 2.5e-3),
+    )
     return run_stage(run, stage, source)
 
 
@@ -85,19 +120,43 @@ def drug_like(run: Run, source: Survivors, request: ScreeningRequest) -> Survivo
 def prepared(run: Run, source: Survivors, request: ScreeningRequest) -> Survivors:
     """3D conformer and docking atom types."""
     stage = Stage(
-        "prepare", "3D preparation", "三维构象", prepare.Prepare, prepare.PrepareSettings(seed=request.seed),
-        version=f"1; rdkit {package_version('rdkit')}; meeko {package_version('meeko')}", reads=("smiles",), output=prepare.OUTPUT,
-        cost=prepare.cost)
+        "prepare",
+        "3D preparation",
+        "三维构象",
+        prepare.Prepare,
+        prepare.PrepareSettings(seed=request.seed),
+        version=f"1; rdkit {package_version('rdkit')}; meeko {package_version('meeko')}",
+        reads=("smiles",),
+        output=prepare.OUTPUT,
+        cost=prepare.cost,
+    )
     return run_stage(run, stage, source)
 
 
-def _dock(run: Run, name: str, title: str, title_zh: str, source: Source, receptor: Receptor, search: Search, seed: int) -> Survivors:
+def _dock(
+    run: Run, name: str, title: str, title_zh: str, source: Source, receptor: Receptor, search: Search, seed: int
+) -> Survivors:
     settings = vina.DockSettings(
-        receptor=receptor.name, receptor_sha256=receptor.sha256, path=receptor.path, center=receptor.center, size=receptor.size,
-        search=search, seed=seed)
+        receptor=receptor.name,
+        receptor_sha256=receptor.sha256,
+        path=receptor.path,
+        center=receptor.center,
+        size=receptor.size,
+        search=search,
+        seed=seed,
+    )
     stage = Stage(
-        name, title, title_zh, vina.Dock, settings, version=f"1; vina {package_version('vina')}", reads=("pdbqt",),
-        carries=("name", "heavy_atoms", "torsions"), output=vina.OUTPUT, cost=partial(vina.cost, search=search))
+        name,
+        title,
+        title_zh,
+        vina.Dock,
+        settings,
+        version=f"1; vina {package_version('vina')}",
+        reads=("pdbqt",),
+        carries=("name", "heavy_atoms", "torsions"),
+        output=vina.OUTPUT,
+        cost=partial(vina.cost, search=search),
+    )
     return run_stage(run, stage, source)
 
 
@@ -112,8 +171,16 @@ def selected(run: Run, source: Survivors, most: int) -> Survivors:
     """The best coarse scores go on."""
     best = selection.best_of(source.tables, most)
     stage = Stage(
-        "select", "Select for full dock", "选入精对接", best, selection.SelectSettings(most=most), version="1", reads=("score",),
-        output=NOTHING, cost=partial(uniform, 1e-6))
+        "select",
+        "Select for full dock",
+        "选入精对接",
+        best,
+        selection.SelectSettings(most=most),
+        version="1",
+        reads=("score",),
+        output=NOTHING,
+        cost=partial(uniform, 1e-6),
+    )
     return run_stage_here(run, stage, source)
 
 
@@ -123,10 +190,15 @@ def docked(run: Run, source: Source, receptor: Receptor, request: ScreeningReque
     return _dock(run, "dock", "Full dock", "精对接", source, receptor, request.search, request.seed)
 
 
-
 @task(name="deliver", cache_policy=NO_CACHE)
 def deliver(
-    run: Run, library: Library, receptor: Receptor, request: ScreeningRequest, candidates: Survivors, ligands: Survivors, docked: Survivors,
+    run: Run,
+    library: Library,
+    receptor: Receptor,
+    request: ScreeningRequest,
+    candidates: Survivors,
+    ligands: Survivors,
+    docked: Survivors,
 ) -> dict[str, Any]:
     """Tables, poses, report and artifacts."""
     return drug_report.deliver(run, library, receptor, request, candidates, ligands, docked)

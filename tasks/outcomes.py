@@ -60,7 +60,7 @@ class StageSummary:
     shards: tuple[ShardSummary, ...] = field(repr=False)
     wall_s: float
     chips_held: int
-    rows_before: int                    # rows that an earlier session had finished
+    rows_before: int  # rows that an earlier session had finished
 
     @property
     def ok(self) -> int:
@@ -84,7 +84,14 @@ class StageSummary:
 
 
 def summarise(
-    name: str, title: str, title_zh: str, rows: int, shards: Iterable[ShardSummary], wall_s: float, chips_held: int, rows_before: int,
+    name: str,
+    title: str,
+    title_zh: str,
+    rows: int,
+    shards: Iterable[ShardSummary],
+    wall_s: float,
+    chips_held: int,
+    rows_before: int,
 ) -> StageSummary:
     """Add shards up to a stage; raises ContractBroken when rows went missing on the way."""
     shards = tuple(sorted(shards, key=lambda shard: shard.key))

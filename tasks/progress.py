@@ -10,11 +10,19 @@ from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.context import FlowRunContext, TaskRunContext
-from prefect.exceptions import MissingContextError
-from prefect.logging import get_run_logger
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
+# Prefect sends it to the run's page (logging.extra_loggers in pyproject.toml), the command line to the terminal.
+LOG = logging.getLogger("ai4s")
 ARTIFACT_EVERY_S = 2.0
 LINE_EVERY_S = 10.0
 
@@ -22,7 +30,14 @@ LINE_EVERY_S = 10.0
 class StageProgress:
     """How far one stage is."""
 
-    def __init__(self, title: str, total: int, advance_bar: Callable[[int], None], artifact: UUID | None, line: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        title: str,
+        total: int,
+        advance_bar: Callable[[int], None],
+        artifact: UUID | None,
+        line: Callable[[str], None],
+    ) -> None:
         self.title, self.total, self.done = title, total, 0
         self._advance_bar, self._artifact, self._line = advance_bar, artifact, line
         self._shown = self._told = time.monotonic()
@@ -51,8 +66,15 @@ class RunProgress:
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
         self._bars = Progress(
-            SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description:<26}"), BarColumn(bar_width=32), MofNCompleteColumn(),
-            TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), disable=not self._terminal)
+            SpinnerColumn(finished_text="[green]✓"),
+            TextColumn("{task.description:<26}"),
+            BarColumn(bar_width=32),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=not self._terminal,
+        )
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -68,16 +90,14 @@ class RunProgress:
         artifact = None
         if TaskRunContext.get() or FlowRunContext.get():
             key = f"progress-{name}".replace("_", "-")
-            artifact = UUID(str(create_progress_artifact(progress=0.0, key=key, description=f"{title}: {total:,} rows")))
+            artifact = UUID(
+                str(create_progress_artifact(progress=0.0, key=key, description=f"{title}: {total:,} rows"))
+            )
         progress = StageProgress(title, total, lambda rows: self._bars.advance(bar, rows), artifact, self._say)
         yield progress
         progress.publish()
         self._say(f"{title}: done, {progress.done:,} rows")
 
     def _say(self, line: str) -> None:
-        if self._terminal:
-            return
-        try:
-            get_run_logger().info(line)
-        except MissingContextError:
-            logging.getLogger("ai4s").info(line)
+        if not self._terminal:
+            LOG.info(line)

@@ -23,7 +23,9 @@ def package_version(name: str) -> str:
 def _cpu() -> str:
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+            return next(
+                (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
+            )
     except OSError:
         return platform.processor()
 

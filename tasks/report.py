@@ -1,7 +1,7 @@
 """One HTML page a run: self-contained, English and Chinese, the answer first. A domain adds its own sections."""
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,9 +12,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tasks.figures import timeline
-from tasks.outcomes import OK, StageSummary
+from tasks.outcomes import OK, ShardSummary, StageSummary
 from tasks.run import Run
 from tasks.store import write_atomic
+
+FLOW = "flow process"
 
 
 class Text(NamedTuple):
@@ -65,13 +67,29 @@ def write_report(run: Run, findings: Findings) -> str:
     """Write report.html into the run's folder; returns its path."""
     stages = run.stages
     ended = sum(stage.rows - stage.ok for stage in stages)
-    page = environment("tasks").get_template("report.html.j2").render(
-        run=run.store, started=datetime.fromtimestamp(run.started, UTC).strftime("%Y-%m-%d %H:%M UTC"), heading=findings.heading,
-        answer=findings.answer, notes=findings.notes, tiles=[*findings.tiles, *_cost_tiles(run)], sections=findings.sections,
-        stages=[_funnel_row(stage) for stage in stages], most_rows=max((stage.rows for stage in stages), default=1) or 1,
-        total=stages[0].rows, ended=ended, reached=stages[-1].ok, failures=_failures(run, findings.meanings), places=_places(stages),
-        timeline=Markup(timeline(stages)), provenance=_provenance(run, findings.inputs),
-        request_yaml=yaml.safe_dump(run.request.identity(), sort_keys=False, allow_unicode=True))
+    page = (
+        environment("tasks")
+        .get_template("report.html.j2")
+        .render(
+            run=run.store,
+            started=datetime.fromtimestamp(run.started, UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            heading=findings.heading,
+            answer=findings.answer,
+            notes=findings.notes,
+            tiles=[*findings.tiles, *_cost_tiles(run)],
+            sections=findings.sections,
+            stages=[_funnel_row(stage) for stage in stages],
+            most_rows=max((stage.rows for stage in stages), default=1) or 1,
+            total=stages[0].rows,
+            ended=ended,
+            reached=stages[-1].ok,
+            failures=_failures(run, findings.meanings),
+            places=_places(stages),
+            timeline=Markup(timeline(stages)),
+            provenance=_provenance(run, findings.inputs),
+            request_yaml=yaml.safe_dump(run.request.identity(), sort_keys=False, allow_unicode=True),
+        )
+    )
     path = run.store.root / "report.html"
     write_atomic(path, page.encode())
     return str(path)
@@ -79,14 +97,29 @@ def write_report(run: Run, findings: Findings) -> str:
 
 def funnel(stages: Sequence[StageSummary]) -> list[dict[str, Any]]:
     """The funnel as rows of a table."""
-    return [{
-        "stage": stage.name, "in": stage.rows, "ok": stage.ok, **{name: n for name, n in sorted(stage.outcomes.items()) if name != OK},
-        "chip_s": round(stage.chip_s, 1), "engine_s": round(stage.engine_s, 1)} for stage in stages]
+    return [
+        {
+            "stage": stage.name,
+            "in": stage.rows,
+            "ok": stage.ok,
+            **{name: n for name, n in sorted(stage.outcomes.items()) if name != OK},
+            "chip_s": round(stage.chip_s, 1),
+            "engine_s": round(stage.engine_s, 1),
+        }
+        for stage in stages
+    ]
 
 
 def _funnel_row(stage: StageSummary) -> dict[str, Any]:
     ended = sorted(((name, n) for name, n in stage.outcomes.items() if name != OK), key=lambda pair: -pair[1])
-    return {"title": stage.title, "title_zh": stage.title_zh, "rows": stage.rows, "ok": stage.ok, "ended": ended, "chip_s": stage.chip_s}
+    return {
+        "title": stage.title,
+        "title_zh": stage.title_zh,
+        "rows": stage.rows,
+        "ok": stage.ok,
+        "ended": ended,
+        "chip_s": stage.chip_s,
+    }
 
 
 def engine_share(stages: Sequence[StageSummary]) -> float:
@@ -118,9 +151,16 @@ def _failures(run: Run, meanings: Mapping[str, Text]) -> list[dict[str, Any]]:
         examples = _examples(run, stage, set(missing))
         for outcome, number in sorted(missing.items(), key=lambda pair: -pair[1]):
             name, reason = examples.get(outcome, ("", ""))
-            rows.append({
-                "outcome": outcome, "stage": stage.name, "count": number, "meaning": meanings.get(outcome, Text("", "")),
-                "example_name": name, "example_reason": reason})
+            rows.append(
+                {
+                    "outcome": outcome,
+                    "stage": stage.name,
+                    "count": number,
+                    "meaning": meanings.get(outcome, Text("", "")),
+                    "example_name": name,
+                    "example_reason": reason,
+                }
+            )
     return rows
 
 
@@ -137,14 +177,20 @@ def _examples(run: Run, stage: StageSummary, wanted: set[str]) -> dict[str, tupl
 
 
 def _places(stages: Sequence[StageSummary]) -> list[dict[str, Any]]:
-    totals: dict[str, Counter[str]] = defaultdict(Counter)
+    at: dict[str, list[tuple[bool, ShardSummary]]] = defaultdict(list)
     for stage in stages:
         for shard in stage.shards:
-            name = shard.place.split("/")[0] if shard.place != "local" else "flow process"
-            totals[name].update({"shards": 1, "rows": shard.rows})
-            totals[name]["chip_s"] += shard.wall_s if stage.chips_held else 0     # type: ignore[assignment]
-            totals[name]["engine_s"] += shard.engine_s                            # type: ignore[assignment]
-    return [{"name": name, **totals[name]} for name in sorted(totals, key=lambda name: (name == "flow process", name))]
+            at[shard.place.split("/")[0] if stage.chips_held else FLOW].append((stage.chips_held > 0, shard))
+    return [
+        {
+            "name": name,
+            "shards": len(at[name]),
+            "rows": sum(shard.rows for _, shard in at[name]),
+            "chip_s": sum(shard.wall_s for held, shard in at[name] if held),
+            "engine_s": sum(shard.engine_s for _, shard in at[name]),
+        }
+        for name in sorted(at, key=lambda name: (name == FLOW, name))
+    ]
 
 
 def _provenance(run: Run, inputs: Sequence[tuple[Text, str]]) -> list[dict[str, str]]:
@@ -154,7 +200,11 @@ def _provenance(run: Run, inputs: Sequence[tuple[Text, str]]) -> list[dict[str, 
         *inputs,
         (Text("Where", "运行环境"), f"{session['profile']}: {session['hub']['title']}, {run.pod.slots} chips"),
         (Text("Machine", "机器"), f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"),
-        (Text("Versions", "版本"), f"Python {session['python']}, " + ", ".join(f"{name} {found}" for name, found in session["packages"].items())),
+        (
+            Text("Versions", "版本"),
+            f"Python {session['python']}, "
+            + ", ".join(f"{name} {found}" for name, found in session["packages"].items()),
+        ),
         (Text("Folder", "目录"), str(run.store.root)),
     ]
     return [{"en": text.en, "zh": text.zh, "value": value} for text, value in rows]

@@ -10,7 +10,15 @@ import pyarrow.parquet as pq
 from tasks.outcomes import OK, StageSummary
 from tasks.store import RunStore, write_atomic
 
-SCHEMA = pa.schema([("id", pa.int64()), ("name", pa.string()), ("stage", pa.string()), ("outcome", pa.string()), ("reason", pa.string())])
+SCHEMA = pa.schema(
+    [
+        ("id", pa.int64()),
+        ("name", pa.string()),
+        ("stage", pa.string()),
+        ("outcome", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
 
 
 def write_outcomes(store: RunStore, stages: Sequence[StageSummary]) -> Path:

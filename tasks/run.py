@@ -5,10 +5,11 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Protocol
 
 from cluster.launch import Pod, resolve, start
+from cluster.topology import Topology
+from domains.templates import Checked
 from tasks.outcomes import StageSummary
 from tasks.progress import RunProgress
 from tasks.provenance import provenance
@@ -57,11 +58,6 @@ def run_name(pipeline: str, label: str, request: Request) -> str:
     return f"{pipeline}-{label}-{digest}".lower()
 
 
-def run_folder(name: str, settings: Settings | None = None) -> Path:
-    """Where a run of this name is or will be."""
-    return (settings or Settings()).runs.expanduser().absolute() / name
-
-
 def _note_session(store: RunStore, session: Mapping[str, Any]) -> None:
     """Add this session to the run's provenance: a resumed run rests on all of them."""
     path = store.root / "provenance.json"
@@ -69,17 +65,27 @@ def _note_session(store: RunStore, session: Mapping[str, Any]) -> None:
     write_json(path, {"sessions": [*earlier, session]})
 
 
-@contextmanager
-def open_run(pipeline: str, label: str, request: Request, facts: Mapping[str, Any]) -> Iterator[Run]:
-    """Open or take up the run of a request, start its pod, and end both whatever happens.
+def open_store(pipeline: str, request: Request, checked: Checked) -> RunStore:
+    """Open or take up the run of a request; raises Refused when it cannot be. The facts are checked like the request."""
+    store = RunStore(Settings().runs.expanduser().absolute() / run_name(pipeline, checked.label, request))
+    store.open({"pipeline": pipeline, "request": request.identity(), "facts": checked.facts})
+    write_json(
+        store.root / "plan.json", {"pipeline": pipeline, "stages": [stage.as_dict() for stage in checked.plan()]}
+    )
+    return store
 
-    ``facts`` are checksums of what the request refers to; they are checked on resume like the request itself.
-    """
-    settings = Settings()
-    profile = request.profile or settings.profile
-    topology = resolve(profile)
-    store = RunStore(run_folder(run_name(pipeline, label, request), settings))
-    store.open({"pipeline": pipeline, "request": request.identity(), "facts": facts})
+
+def place_of(request: Request) -> tuple[str, Topology]:
+    """The profile where a request runs, and its topology."""
+    profile = request.profile or Settings().profile
+    return profile, resolve(profile)
+
+
+@contextmanager
+def open_run(pipeline: str, request: Request, checked: Checked) -> Iterator[Run]:
+    """Open or take up the run of a request, start its pod, and end both whatever happens."""
+    profile, topology = place_of(request)
+    store = open_store(pipeline, request, checked)
     try:
         with start(profile) as pod, RunProgress() as progress:
             run = Run(pipeline, request, store, pod, progress)

@@ -3,21 +3,32 @@
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, PyprojectTomlConfigSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    PyprojectTomlConfigSettingsSource,
+    SettingsConfigDict,
+)
 
 
 class Settings(BaseSettings):
     """Where runs are kept and where they compute, unless a request says otherwise."""
 
-    model_config = SettingsConfigDict(env_prefix="AI4S_", pyproject_toml_table_header=("tool", "ai4s"), extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="AI4S_", pyproject_toml_table_header=("tool", "ai4s"), extra="ignore", frozen=True
+    )
 
     runs: Path = Field(Path("runs"), description="Folder of the run stores")
     profile: str = Field("laptop", description="Where stages run")
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource, file_secret_settings: PydanticBaseSettingsSource,
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment before pyproject.toml."""
         return init_settings, env_settings, PyprojectTomlConfigSettingsSource(settings_cls)

@@ -47,10 +47,10 @@ class Stage:
     title_zh: str
     function: BatchFunction | type
     settings: BaseModel
-    version: str                                # raise it when the science changes: it is part of every row's key
-    reads: tuple[str, ...]                      # input columns that decide the result
-    output: pa.Schema                           # columns that the function adds
-    carries: tuple[str, ...] = ("name",)        # input columns that are passed through
+    version: str  # raise it when the science changes: it is part of every row's key
+    reads: tuple[str, ...]  # input columns that decide the result
+    output: pa.Schema  # columns that the function adds
+    carries: tuple[str, ...] = ("name",)  # input columns that are passed through
     cost: Cost = partial(uniform, 1e-3)
     need: Need = Need()
     attempts: int = 3
@@ -65,8 +65,11 @@ class Stage:
         """What decides a result besides the row."""
         function = self.function if hasattr(self.function, "__qualname__") else type(self.function)
         return {
-            "stage": self.name, "function": f"{function.__module__}.{function.__qualname__}", "version": self.version,
-            "settings": self.settings.model_dump(mode="json")}
+            "stage": self.name,
+            "function": f"{function.__module__}.{function.__qualname__}",
+            "version": self.version,
+            "settings": self.settings.model_dump(mode="json"),
+        }
 
 
 def run_shard(stage: Stage, rows: pa.Table, key: str, path: Path) -> ShardSummary:
@@ -86,15 +89,24 @@ def run_here(stage: Stage, rows: pa.Table, key: str, path: Path) -> ShardSummary
 
 
 def _commit(
-    stage: Stage, rows: pa.Table, made: pa.Table, key: str, path: Path, started: float, wall_s: float, cpu_s: float, engine_s: float,
+    stage: Stage,
+    rows: pa.Table,
+    made: pa.Table,
+    key: str,
+    path: Path,
+    started: float,
+    wall_s: float,
+    cpu_s: float,
+    engine_s: float,
 ) -> ShardSummary:
     check_rows(stage.name, rows, made)
     table = rows.select(["id", "key", *(name for name in stage.carries if name not in stage.output.names)])
     for name in made.column_names:
         if name not in table.column_names:
             table = table.append_column(made.schema.field(name), made[name])
-    return commit_shard(path, table, ShardSummary(
-        key, len(rows), count(made), wall_s, cpu_s, engine_s, started, time.time(), here()))
+    return commit_shard(
+        path, table, ShardSummary(key, len(rows), count(made), wall_s, cpu_s, engine_s, started, time.time(), here())
+    )
 
 
 def _schema(stage: Stage, *extra: tuple[str, pa.DataType]) -> pa.Schema:
@@ -128,7 +140,7 @@ def _by_row(stage: Stage, rows: pa.Table, child: Child) -> tuple[pa.Table, float
             spent = {"wall_s": time.perf_counter() - started, "cpu_s": 0.0, "engine_s": 0.0}
             made.append({**_lost(row["id"], answer), **spent, "attempts": attempts})
         else:
-            spent = {"wall_s": answer.wall_s, "cpu_s": answer.cpu_s, "engine_s": answer.wall_s}
+            spent = {"wall_s": answer.wall_s, "cpu_s": answer.cpu_s, "engine_s": 0.0}
             made.append({**spent, **answer.result, "id": row["id"], "attempts": attempts})
     table = pa.Table.from_pylist(made, schema=_schema(stage, *COSTS))
     return table, sum(row["cpu_s"] for row in made), sum(row["engine_s"] for row in made)
@@ -147,4 +159,3 @@ def _attempt(stage: Stage, message: object, limit_s: float, child: Child) -> tup
 
 def _lost(number: int, lost: Lost) -> Mapping[str, Any]:
     return {"id": number, "outcome": lost.outcome, "reason": lost.reason}
-

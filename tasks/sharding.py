@@ -23,7 +23,9 @@ def shard_seconds(total_s: float, slots: int) -> float:
     return min(max(total_s / (slots * SHARDS_PER_SLOT), SHORTEST_SHARD_S), LONGEST_SHARD_S)
 
 
-def cut(tables: Iterable[pa.Table], cost: Callable[[pa.Table], np.ndarray], seconds: float) -> Iterator[tuple[pa.Table, float]]:
+def cut(
+    tables: Iterable[pa.Table], cost: Callable[[pa.Table], np.ndarray], seconds: float
+) -> Iterator[tuple[pa.Table, float]]:
     """Yield ``(rows, predicted seconds)``, the longest rows first within each window of WINDOW_ROWS rows.
 
     Memory holds one window, whatever the number of rows.

@@ -71,8 +71,13 @@ def run_stage(run: Run, stage: Stage, source: Source) -> Survivors:
 
 def run_stage_here(run: Run, stage: Stage, source: Source) -> Survivors:
     """Run a stage in this process, in order: for steps that only read and mark rows."""
-    return _run(run, stage, source, lambda pending, store: (
-        run_here(stage, rows, key, store.shard_path(key)) for key, rows in pending), 0)
+    return _run(
+        run,
+        stage,
+        source,
+        lambda pending, store: (run_here(stage, rows, key, store.shard_path(key)) for key, rows in pending),
+        0,
+    )
 
 
 Execute = Callable[[Iterator[Pending], StageStore], Iterable[ShardSummary]]
@@ -92,13 +97,25 @@ def _run(run: Run, stage: Stage, source: Source, execute: Execute, chips_held: i
             progress.advance(summary.rows)
     before = sum(summary.rows for key, summary in finished.items() if key in done)
     result = summarise(
-        stage.name, stage.title, stage.title_zh, source.rows, finished.values(), time.perf_counter() - started, chips_held, before)
+        stage.name,
+        stage.title,
+        stage.title_zh,
+        source.rows,
+        finished.values(),
+        time.perf_counter() - started,
+        chips_held,
+        before,
+    )
     run.add(stage, result)
     return Survivors(store, result)
 
 
 def _pending(
-    stage: Stage, source: Source, seconds: float, done: dict[str, ShardSummary], finished: dict[str, ShardSummary],
+    stage: Stage,
+    source: Source,
+    seconds: float,
+    done: dict[str, ShardSummary],
+    finished: dict[str, ShardSummary],
     progress: StageProgress,
 ) -> Iterator[Pending]:
     """Name every shard; set the finished ones aside, yield the others."""
@@ -133,8 +150,17 @@ def _on_dask(run: Run, stage: Stage, pending: Iterator[Pending], store: StageSto
             item = next(pending, None)
             if item is not None:
                 key, rows = item
-                completed.add(client.submit(
-                    run_shard, stage, rows, key, store.shard_path(key), key=f"{stage.name}-{run.store.name}-{key}", pure=False))
+                completed.add(
+                    client.submit(
+                        run_shard,
+                        stage,
+                        rows,
+                        key,
+                        store.shard_path(key),
+                        key=f"{stage.name}-{run.store.name}-{key}",
+                        pure=False,
+                    )
+                )
             return item is not None
 
         in_flight = sum(submit() for _ in range(IN_FLIGHT_PER_SLOT * run.pod.slots))
@@ -143,7 +169,9 @@ def _on_dask(run: Run, stage: Stage, pending: Iterator[Pending], store: StageSto
             try:
                 yield future.result()
             except KilledWorker as error:
-                raise Refused(f"stage {stage.name}: {error}. Its workers keep dying; check memory, then resume the run.") from None
+                raise Refused(
+                    f"stage {stage.name}: {error}. Its workers keep dying; check memory, then resume the run."
+                ) from None
             finally:
                 future.release()
             in_flight += submit() - 1

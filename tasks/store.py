@@ -31,6 +31,15 @@ FOOTER = b"ai4s.shard"
 MIN_FREE_BYTES = 200 * 2**20
 
 
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+_UMASK = _umask()
+
+
 class Refused(RuntimeError):
     """A run that cannot start or go on; the message says why and what to do."""
 
@@ -40,6 +49,7 @@ def write_atomic(path: Path, data: bytes, *, replace: bool = True) -> bool:
     handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
+            os.fchmod(handle, 0o666 & ~_UMASK)  # a temporary file is private, a run's files are for its readers
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -52,7 +62,9 @@ def write_atomic(path: Path, data: bytes, *, replace: bool = True) -> bool:
         return False
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise Refused(f"no space left in {path.parent}: free some and run the same command again, finished shards are kept") from None
+            raise Refused(
+                f"no space left in {path.parent}: free some and run the same command again, finished shards are kept"
+            ) from None
         raise
     finally:
         with contextlib.suppress(FileNotFoundError):
@@ -82,7 +94,9 @@ class StageStore:
         noted = json.loads(header.read_text())
         changed = differences(noted["recipe"], json.loads(json.dumps(recipe, default=str)))
         if changed:
-            raise Refused(f"stage {self.path.name} was begun with other settings or versions: {changed}. Start a new run (--name NEW).")
+            raise Refused(
+                f"stage {self.path.name} was begun with other settings or versions: {changed}. Start a new run (--name NEW)."
+            )
         return float(noted["shard_s"])
 
     def shard_path(self, key: str) -> Path:
@@ -117,7 +131,9 @@ def read_summary(path: Path) -> ShardSummary:
     try:
         return ShardSummary(**json.loads(pq.read_metadata(path).metadata[FOOTER]))
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-        raise Refused(f"{path} is damaged ({error}): delete this file and resume, its rows are then computed again") from None
+        raise Refused(
+            f"{path} is damaged ({error}): delete this file and resume, its rows are then computed again"
+        ) from None
 
 
 def differences(old: Any, new: Any, at: str = "") -> str:
@@ -147,16 +163,22 @@ class RunStore:
             free = shutil.disk_usage(self.root).free
             self._take_lock()
         except OSError as error:
-            raise Refused(f"cannot write to the run folder {self.root}: {error.strerror}. Choose another with AI4S_RUNS=DIR.") from None
+            raise Refused(
+                f"cannot write to the run folder {self.root}: {error.strerror}. Choose another with AI4S_RUNS=DIR."
+            ) from None
         if free < MIN_FREE_BYTES:
             self.close()
-            raise Refused(f"the disk of {self.root} is nearly full: {free / 2**20:.0f} MiB free, a run needs {MIN_FREE_BYTES / 2**20:.0f}")
+            raise Refused(
+                f"the disk of {self.root} is nearly full: {free / 2**20:.0f} MiB free, a run needs {MIN_FREE_BYTES / 2**20:.0f}"
+            )
         noted = self.root / "request.json"
         if noted.exists():
             changed = differences(json.loads(noted.read_text()), json.loads(json.dumps(request, default=str)))
             if changed:
                 self.close()
-                raise Refused(f"run {self.name} was begun with another request: {changed}. Use the same request, or a new --name.")
+                raise Refused(
+                    f"run {self.name} was begun with another request: {changed}. Use the same request, or a new --name."
+                )
         else:
             write_json(noted, request)
         return self
@@ -182,8 +204,19 @@ class RunStore:
 
     def write_manifest(self, stages: Sequence[tuple[str, Sequence[ShardSummary]]]) -> None:
         """Write shard -> checksum, rows and writer for all stages; checksums are of the files as they lie on disk."""
-        write_json(self.root / "manifest.json", {
-            stage: {shard.key: {
-                "sha256": hashlib.sha256(StageStore(self.root / stage).shard_path(shard.key).read_bytes()).hexdigest(),
-                "rows": shard.rows, "writer": shard.place} for shard in shards}
-            for stage, shards in stages})
+        write_json(
+            self.root / "manifest.json",
+            {
+                stage: {
+                    shard.key: {
+                        "sha256": hashlib.sha256(
+                            StageStore(self.root / stage).shard_path(shard.key).read_bytes()
+                        ).hexdigest(),
+                        "rows": shard.rows,
+                        "writer": shard.place,
+                    }
+                    for shard in shards
+                }
+                for stage, shards in stages
+            },
+        )

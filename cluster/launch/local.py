@@ -8,12 +8,14 @@ import dask
 import psutil
 from distributed import Nanny, Scheduler, SpecCluster, get_worker
 
-from cluster.topology import Place, Topology
+from cluster.topology import Place, Topology, TopologyError
 
 # A worker that dies is started again; only after this many deaths with the same shard is the shard itself suspected.
 ALLOWED_FAILURES = 10
+MOST_LOCAL_CHIPS = 256
 CONFIG = {
     "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
+    "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
     "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": 1,
     "distributed.nanny.pre-spawn-environ.OPENBLAS_NUM_THREADS": 1,
 }
@@ -77,21 +79,31 @@ def _workers(topology: Topology) -> dict[str, dict[str, Any]]:
         kind = topology.kinds[place.kind]
         per_worker = 1 if kind.device == "cpu" else place.chips
         for number in range(place.chips // per_worker):
-            specs[f"{place}/{number}"] = {"cls": Nanny, "options": {
-                "nthreads": per_worker,
-                "resources": {"chip": per_worker, f"chip.{place.kind}": per_worker},
-                "startup_information": {"place": PlaceLabel(place)},
-                "memory_limit": int(kind.memory.value * per_worker * 2**30),
-                "silence_logs": logging.ERROR,
-            }}
+            specs[f"{place}/{number}"] = {
+                "cls": Nanny,
+                "options": {
+                    "nthreads": per_worker,
+                    "resources": {"chip": per_worker, f"chip.{place.kind}": per_worker},
+                    "startup_information": {"place": PlaceLabel(place)},
+                    "memory_limit": int(kind.memory.value * per_worker * 2**30),
+                    "silence_logs": logging.ERROR,
+                },
+            }
     return specs
 
 
 def start_local(topology: Topology) -> Pod:
     """Start a scheduler and the topology's workers as processes of this machine."""
+    if topology.chips > MOST_LOCAL_CHIPS:
+        raise TopologyError(
+            f"hub {topology.name} has {topology.chips:,} chips; this machine emulates at most {MOST_LOCAL_CHIPS}"
+        )
     dask.config.set(CONFIG)
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # workers come and go; the run says what matters
     scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "port": 0, "dashboard_address": "127.0.0.1:0"}}
-    cluster = SpecCluster(workers=_workers(topology), scheduler=scheduler, silence_logs=logging.ERROR, name=topology.name)
+    cluster = SpecCluster(
+        workers=_workers(topology), scheduler=scheduler, silence_logs=logging.ERROR, name=topology.name
+    )
     return Pod(topology, cluster)
 
 

@@ -1,16 +1,50 @@
 """What must hold before a screen starts: files are there and fit, counts and box make sense."""
 
+from dataclasses import dataclass
+
 from domains.drug.library import Library, open_library
+from domains.drug.plan import PlannedStage, plan
 from domains.drug.receptors import Receptor, load
 from domains.drug.request import ScreeningRequest
 from domains.errors import InvalidRequest
 
 
-def check(request: ScreeningRequest) -> tuple[Library, Receptor]:
+@dataclass(frozen=True)
+class Screen:
+    """A request that can run, with what it refers to."""
+
+    request: ScreeningRequest
+    library: Library
+    receptor: Receptor
+
+    @property
+    def label(self) -> str:
+        """Goes into the run's name."""
+        return self.receptor.name
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Checksums of what the request refers to: a resumed run must find the same."""
+        return {"library_sha256": self.library.sha256, "receptor_sha256": self.receptor.sha256}
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        rows = min(self.request.sample or self.library.rows, self.library.rows)
+        return f"Screening {rows:,} of the {self.library.rows:,} records of {self.library.name} against {self.receptor.name}"
+
+    def plan(self) -> list[PlannedStage]:
+        """The stages and about what they take."""
+        return plan(self.request, self.library.rows)
+
+
+def check(request: ScreeningRequest) -> Screen:
     """Open the library and the receptor of a request; raises InvalidRequest that names field, value and what is valid."""
     receptor = load(request.target, *((request.box.center, request.box.size) if request.box else ()))
     library = open_library(request.library)
     for field, count in (("top", request.top), ("sample", request.sample)):
         if count is not None and count > library.rows:
-            raise InvalidRequest(field, count, f"the library {library.name} has {library.rows:,} records", f"1 to {library.rows}")
-    return library, receptor
+            raise InvalidRequest(
+                field, count, f"the library {library.name} has {library.rows:,} records", f"1 to {library.rows}"
+            )
+    return Screen(request, library, receptor)

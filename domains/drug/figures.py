@@ -1,21 +1,18 @@
 """Figures of a screen as SVG text."""
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.figure import Figure
 
-STYLE = {"svg.fonttype": "none", "svg.hashsalt": "ai4s", "font.family": "sans-serif", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+from domains.figures import as_svg, figure
+
 FULL, COARSE = "#0f766e", "#94a3b8"
 
 
 def scores(full: Sequence[float], coarse: Sequence[float], heavy_atoms: Sequence[int]) -> str:
     """Score distributions (kcal/mol) of both docks, and full scores against size: docking scores grow with size."""
-    with rc_context(STYLE):
-        figure = Figure(figsize=(9.2, 3.0), layout="constrained")
-        left, right = figure.subplots(1, 2)
+    with figure(9.2, 3.0) as made:
+        left, right = made.subplots(1, 2)
         bins = np.histogram_bin_edges([*full, *coarse] or [0.0], bins=24)
         if coarse:
             left.hist(coarse, bins, color=COARSE, label=f"coarse ({len(coarse):,})")
@@ -24,14 +21,8 @@ def scores(full: Sequence[float], coarse: Sequence[float], heavy_atoms: Sequence
         left.legend(frameon=False)
         right.scatter(heavy_atoms, full, s=16, color=FULL, alpha=0.7, linewidths=0)
         right.set(xlabel="heavy atoms", ylabel="Vina score, kcal/mol")
-        if len(full) > 2 and len(set(heavy_atoms)) > 1:
-            right.set_title(f"correlation with size r = {np.corrcoef(heavy_atoms, full)[0, 1]:.2f}", fontsize=9, loc="right")
-        return as_svg(figure)
-
-
-def as_svg(figure: Figure) -> str:
-    """The same figure, the same text: no date, no random ids."""
-    text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    svg = text.getvalue()
-    return svg[svg.index("<svg"):]
+        if len(full) > 2 and len(set(heavy_atoms)) > 1 and len(set(full)) > 1:
+            right.set_title(
+                f"correlation with size r = {np.corrcoef(heavy_atoms, full)[0, 1]:.2f}", fontsize=9, loc="right"
+            )
+        return as_svg(made)

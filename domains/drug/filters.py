@@ -34,8 +34,11 @@ def _catalogue(name: Alert) -> FilterCatalog:
 def properties(mol: Chem.Mol) -> dict[str, float]:
     """Molecular weight (g/mol), Crippen logP, TPSA (Å²), donors, acceptors and rotatable bonds."""
     return {
-        "molecular_weight": Descriptors.MolWt(mol), "logp": Crippen.MolLogP(mol), "tpsa": rdMolDescriptors.CalcTPSA(mol),
-        "hbd": float(rdMolDescriptors.CalcNumHBD(mol)), "hba": float(rdMolDescriptors.CalcNumHBA(mol)),
+        "molecular_weight": Descriptors.MolWt(mol),
+        "logp": Crippen.MolLogP(mol),
+        "tpsa": rdMolDescriptors.CalcTPSA(mol),
+        "hbd": float(rdMolDescriptors.CalcNumHBD(mol)),
+        "hba": float(rdMolDescriptors.CalcNumHBA(mol)),
         "rotatable_bonds": float(rdMolDescriptors.CalcNumRotatableBonds(mol)),
     }
 
@@ -56,14 +59,24 @@ def drug_like(batch: pa.Table, settings: FilterSettings) -> pa.Table:
 def _row(number: int, smiles: str, settings: FilterSettings) -> dict[str, object]:
     mol = Chem.MolFromSmiles(smiles)
     values = properties(mol)
-    reason = next((
-        f"{field} {values[field]:.4g} is outside {low:g} to {high:g}"
-        for field, (low, high) in settings.window if not low <= values[field] <= high), None)
+    reason = next(
+        (
+            f"{field} {values[field]:.4g} is outside {low:g} to {high:g}"
+            for field, (low, high) in settings.window
+            if not low <= values[field] <= high
+        ),
+        None,
+    )
     # Alerts cost more than everything else here, so only a molecule inside the window is searched for them.
     found = alerts(mol) if reason is None else []
     if reason is None:
-        reason = next((f"excluded alert {alert}" for alert in found if alert.split(":")[0] in settings.exclude_alerts), None)
+        reason = next(
+            (f"excluded alert {alert}" for alert in found if alert.split(":")[0] in settings.exclude_alerts), None
+        )
     return {
-        "id": number, **values, "alerts": found,
-        "outcome": Outcome.ok if reason is None else Outcome.filtered, "reason": reason,
+        "id": number,
+        **values,
+        "alerts": found,
+        "outcome": Outcome.ok if reason is None else Outcome.filtered,
+        "reason": reason,
     }

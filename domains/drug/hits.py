@@ -29,11 +29,22 @@ def rank(docked: Iterable[pa.Table]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["score"], row["id"]))
 
 
-def join(ranked: Sequence[Mapping[str, Any]], molecules: Mapping[int, Mapping[str, Any]], ligands: Mapping[int, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def join(
+    ranked: Sequence[Mapping[str, Any]],
+    molecules: Mapping[int, Mapping[str, Any]],
+    ligands: Mapping[int, Mapping[str, Any]],
+) -> list[dict[str, Any]]:
     """Put a hit's score, pose, properties and structure together; ligand efficiency is -score per heavy atom."""
     return [
-        {**molecules[hit["id"]], **ligands[hit["id"]], **hit, "rank": number, "ligand_efficiency": -hit["score"] / ligands[hit["id"]]["heavy_atoms"]}
-        for number, hit in enumerate(ranked, 1)]
+        {
+            **molecules[hit["id"]],
+            **ligands[hit["id"]],
+            **hit,
+            "rank": number,
+            "ligand_efficiency": -hit["score"] / ligands[hit["id"]]["heavy_atoms"],
+        }
+        for number, hit in enumerate(ranked, 1)
+    ]
 
 
 def posed(hit: Mapping[str, Any]) -> Chem.Mol:
@@ -43,7 +54,7 @@ def posed(hit: Mapping[str, Any]) -> Chem.Mol:
     pose = hit["pose"]
     for at, index in enumerate(hit["atom_map"]):
         if index >= 0:
-            conformer.SetAtomPosition(index, Point3D(*pose[3 * at: 3 * at + 3]))
+            conformer.SetAtomPosition(index, Point3D(*pose[3 * at : 3 * at + 3]))
     return Chem.RemoveHs(mol)
 
 
@@ -65,8 +76,17 @@ def as_sdf(hits: Sequence[Mapping[str, Any]]) -> str:
 def as_csv(hits: Sequence[Mapping[str, Any]]) -> bytes:
     """The hits' table."""
     rows = [{name: "; ".join(hit[name]) if name == "alerts" else hit[name] for name in HIT_COLUMNS} for hit in hits]
-    types = {"rank": pa.int64(), "id": pa.int64(), "heavy_atoms": pa.int64(), "name": pa.string(), "smiles": pa.string(), "alerts": pa.string()}
-    table = pa.Table.from_pylist(rows, schema=pa.schema([(name, types.get(name, pa.float64())) for name in HIT_COLUMNS]))
+    types = {
+        "rank": pa.int64(),
+        "id": pa.int64(),
+        "heavy_atoms": pa.int64(),
+        "name": pa.string(),
+        "smiles": pa.string(),
+        "alerts": pa.string(),
+    }
+    table = pa.Table.from_pylist(
+        rows, schema=pa.schema([(name, types.get(name, pa.float64())) for name in HIT_COLUMNS])
+    )
     sink = pa.BufferOutputStream()
     pa_csv.write_csv(table, sink)
     return bytes(sink.getvalue())
@@ -82,7 +102,7 @@ def picture(smiles: str, width: int = 250, height: int = 170) -> str:
     rdMolDraw2D.PrepareAndDrawMolecule(drawer, Chem.MolFromSmiles(smiles))
     drawer.FinishDrawing()
     text: str = drawer.GetDrawingText()
-    return text[text.index("<svg"):].replace("fill:none;fill-rule:evenodd;", "fill:none;")
+    return text[text.index("<svg") :].replace("fill:none;fill-rule:evenodd;", "fill:none;")
 
 
 def grid(hits: Sequence[Mapping[str, Any]], columns: int = 4) -> str:

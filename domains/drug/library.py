@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -63,7 +63,9 @@ def _column(header: list[str], wanted: tuple[str, ...]) -> int | None:
 def _smiles_column(path: Path, header: list[str]) -> int:
     found = _column(header, SMILES_COLUMNS)
     if found is None:
-        raise InvalidRequest("library", str(path), f"no SMILES column among {header[:12]}", f"a column named {SMILES_COLUMNS[0]}")
+        raise InvalidRequest(
+            "library", str(path), f"no SMILES column among {header[:12]}", f"a column named {SMILES_COLUMNS[0]}"
+        )
     return found
 
 
@@ -72,7 +74,7 @@ def _csv(path: Path) -> Iterator[Record]:
     with _text(path) as lines:
         rows = csv.reader((line.replace("\0", "") for line in lines), delimiter=delimiter)
         if path == SHIPPED["wehi-10k"]:
-            smiles_at, name_at = 0, 1                      # this one has no header
+            smiles_at, name_at = 0, cast("int | None", 1)  # this one has no header
         else:
             header = next(rows, [])
             smiles_at, name_at = _smiles_column(path, header), _column(header, NAME_COLUMNS)
@@ -126,8 +128,15 @@ def _parquet(path: Path) -> Iterator[Record]:
 
 
 READERS: dict[str, Callable[[Path], Iterator[Record]]] = {
-    ".smi": _smiles, ".smiles": _smiles, ".ism": _smiles, ".txt": _smiles,
-    ".csv": _csv, ".tsv": _csv, ".sdf": _sdf, ".sd": _sdf, ".parquet": _parquet,
+    ".smi": _smiles,
+    ".smiles": _smiles,
+    ".ism": _smiles,
+    ".txt": _smiles,
+    ".csv": _csv,
+    ".tsv": _csv,
+    ".sdf": _sdf,
+    ".sd": _sdf,
+    ".parquet": _parquet,
 }
 
 
@@ -178,7 +187,10 @@ def _tables(numbered: Iterator[tuple[int, Record]]) -> Iterator[pa.Table]:
 
 def _table(ids: list[int], records: list[Record]) -> pa.Table:
     names, structures, problems = zip(*records, strict=True)
-    return pa.table([pa.array(ids, pa.int64()), pa.array(names), pa.array(structures), pa.array(problems, pa.string())], schema=SCHEMA)
+    return pa.table(
+        [pa.array(ids, pa.int64()), pa.array(names), pa.array(structures), pa.array(problems, pa.string())],
+        schema=SCHEMA,
+    )
 
 
 def _records(path: Path) -> Iterator[Record]:
@@ -195,7 +207,12 @@ def open_library(name: str) -> Library:
     if not path.is_file():
         raise InvalidRequest("library", name, "is not a file", "the path of one library file")
     if suffix not in READERS or (path.suffix == ".gz" and suffix == ".parquet"):
-        raise InvalidRequest("library", name, f"unknown type {path.suffix or 'without a suffix'}", f"{' '.join(READERS)} (text types also .gz)")
+        raise InvalidRequest(
+            "library",
+            name,
+            f"unknown type {path.suffix or 'without a suffix'}",
+            f"{' '.join(READERS)} (text types also .gz)",
+        )
     try:
         rows = sum(1 for _ in _records(path))
         with path.open("rb") as file:

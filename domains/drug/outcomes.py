@@ -7,19 +7,19 @@ class Outcome(StrEnum):
     """``ok`` goes on to the next stage; every other value says why the molecule ended here."""
 
     ok = "ok"
-    unreadable = "unreadable"            # the record could not be read from its file
-    bad_smiles = "bad_smiles"            # no valid molecule in it
-    too_large = "too_large"              # more atoms than a small molecule has
-    duplicate = "duplicate"              # same InChIKey as an earlier row
-    filtered = "filtered"                # outside the property window, or an excluded alert
-    no_3d = "no_3d"                      # no 3D conformer found
-    no_type = "no_type"                  # an atom the docking force field does not know
-    not_selected = "not_selected"        # docked coarsely, below the cut for the normal dock
-    engine_error = "engine_error"        # the engine refused it with a message
-    died = "died"                        # the engine's process ended
-    timeout = "timeout"                  # the engine was stopped at its time limit
-    implausible = "implausible"          # a score no binding pose can have
-    outside_box = "outside_box"          # a pose that leaves the docking box
+    unreadable = "unreadable"  # the record could not be read from its file
+    bad_smiles = "bad_smiles"  # no valid molecule in it
+    too_large = "too_large"  # more atoms than a small molecule has
+    duplicate = "duplicate"  # same InChIKey as an earlier row
+    filtered = "filtered"  # outside the property window, or an excluded alert
+    no_3d = "no_3d"  # no 3D conformer found
+    no_type = "no_type"  # an atom the docking force field does not know
+    not_selected = "not_selected"  # docked coarsely, below the cut for the normal dock
+    engine_error = "engine_error"  # the engine refused it with a message
+    died = "died"  # the engine's process ended
+    timeout = "timeout"  # the engine was stopped at its time limit
+    implausible = "implausible"  # a score no binding pose can have
+    outside_box = "outside_box"  # a pose that leaves the docking box
 
 
 MEANINGS: dict[str, tuple[str, str]] = {

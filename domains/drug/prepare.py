@@ -12,10 +12,15 @@ from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 from domains.drug.outcomes import Outcome
 from domains.model import Frozen
 
-
-OUTPUT = pa.schema([
-    ("mol", pa.binary()), ("pdbqt", pa.string()), ("atom_map", pa.list_(pa.int32())), ("heavy_atoms", pa.int32()), ("torsions", pa.int32()),
-])
+OUTPUT = pa.schema(
+    [
+        ("mol", pa.binary()),
+        ("pdbqt", pa.string()),
+        ("atom_map", pa.list_(pa.int32())),
+        ("heavy_atoms", pa.int32()),
+        ("torsions", pa.int32()),
+    ]
+)
 
 
 class PrepareSettings(Frozen):
@@ -34,7 +39,7 @@ class Prepare:
     """
 
     def __init__(self, settings: PrepareSettings) -> None:
-        RDLogger.DisableLog("rdApp.*")              # its own process: nobody else reads RDKit's log there
+        RDLogger.DisableLog("rdApp.*")  # its own process: nobody else reads RDKit's log there
         self.settings = settings
         # Imported here: it costs seconds and is needed in the engine's own process only.
         from meeko import MoleculePreparation, PDBQTWriterLegacy
@@ -49,13 +54,17 @@ class Prepare:
         self._relax(mol)
         try:
             pdbqt, ok, message = self.writer.write_string(self.preparation.prepare(mol)[0], add_index_map=True)
-        except (ValueError, RuntimeError, KeyError) as error:      # Se, Pt, As, Hg and other atoms without a type
+        except (ValueError, RuntimeError, KeyError) as error:  # Se, Pt, As, Hg and other atoms without a type
             ok, message, pdbqt = False, str(error), ""
         if not ok:
             return {"outcome": Outcome.no_type, "reason": _untyped(mol, message)}
         return {
-            "outcome": Outcome.ok, "mol": mol.ToBinary(Chem.PropertyPickleOptions.NoProps), "pdbqt": pdbqt, "atom_map": _atom_map(pdbqt),
-            "heavy_atoms": mol.GetNumHeavyAtoms(), "torsions": int(pdbqt.rsplit("TORSDOF", 1)[1]),
+            "outcome": Outcome.ok,
+            "mol": mol.ToBinary(Chem.PropertyPickleOptions.NoProps),
+            "pdbqt": pdbqt,
+            "atom_map": _atom_map(pdbqt),
+            "heavy_atoms": mol.GetNumHeavyAtoms(),
+            "torsions": int(pdbqt.rsplit("TORSDOF", 1)[1]),
         }
 
     def _embed(self, mol: Chem.Mol) -> bool:
@@ -86,7 +95,7 @@ def _atom_map(pdbqt: str) -> list[int]:
     """RDKit index of each PDBQT atom in order; -1 for the glue atoms that Meeko adds where it opens a macrocycle."""
     lines = pdbqt.splitlines()
     numbers = [int(n) for line in lines if line.startswith("REMARK INDEX MAP") for n in line.split()[3:]]
-    index = dict(zip(numbers[1::2], numbers[0::2], strict=True))        # PDBQT serial -> RDKit index, both from 1
+    index = dict(zip(numbers[1::2], numbers[0::2], strict=True))  # PDBQT serial -> RDKit index, both from 1
     return [index.get(int(line[6:11]), 0) - 1 for line in lines if line.startswith(("ATOM", "HETATM"))]
 
 

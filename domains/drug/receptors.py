@@ -58,7 +58,9 @@ def checked_name(target: str) -> str:
         return by_folded[target.casefold()]
     near = closest(target, shipped())
     hint = f"closest: {', '.join(near)}" if near else f"choose one of {', '.join(shipped())}"
-    raise ValueError(f"unknown target {target!r}; {hint} (all {len(shipped())}: ai4s targets), or give the path of a .pdbqt file")
+    raise ValueError(
+        f"unknown target {target!r}; {hint} (all {len(shipped())}: ai4s targets), or give the path of a .pdbqt file"
+    )
 
 
 def atoms(pdbqt: str) -> np.ndarray:
@@ -94,10 +96,18 @@ def load(target: str, center: tuple[float, ...] | None = None, size: tuple[float
 def _check_box(coordinates: np.ndarray, center: np.ndarray, size: np.ndarray) -> None:
     volume = float(size.prod())
     if volume > MAX_BOX_VOLUME:
-        raise InvalidRequest("box.size", size.tolist(), f"{volume:,.0f} Å³ is too large", f"at most {MAX_BOX_VOLUME:,.0f} Å³ (30 x 30 x 30)")
+        raise InvalidRequest(
+            "box.size",
+            size.tolist(),
+            f"{volume:,.0f} Å³ is too large",
+            f"at most {MAX_BOX_VOLUME:,.0f} Å³ (30 x 30 x 30)",
+        )
     inside = int((np.abs(coordinates - center) <= size / 2).all(axis=1).sum())
     if inside < MIN_ATOMS_IN_BOX:
         low, high = coordinates.min(axis=0).round(1), coordinates.max(axis=0).round(1)
         raise InvalidRequest(
-            "box.center", center.tolist(), f"the box is off the receptor: {inside} of its atoms lie inside",
-            f"a pocket within x {low[0]} to {high[0]}, y {low[1]} to {high[1]}, z {low[2]} to {high[2]} Å")
+            "box.center",
+            center.tolist(),
+            f"the box is off the receptor: {inside} of its atoms lie inside",
+            f"a pocket within x {low[0]} to {high[0]}, y {low[1]} to {high[1]}, z {low[2]} to {high[2]} Å",
+        )

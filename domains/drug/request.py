@@ -18,8 +18,12 @@ Edge = Annotated[float, Ge(4), Le(60)]
 class Box(Frozen):
     """The docking box: where poses may be."""
 
-    center: tuple[Coordinate, Coordinate, Coordinate] = Field(title="Centre", description="Centre x, y, z in Å")
-    size: tuple[Edge, Edge, Edge] = Field((22.0, 22.0, 22.0), title="Size", description="Edges x, y, z in Å, 4 to 60 each")
+    center: tuple[Coordinate, Coordinate, Coordinate] = Field(
+        title="Centre", description="Centre x, y, z in Å", examples=[[16.8, 35.6, 91.1]]
+    )
+    size: tuple[Edge, Edge, Edge] = Field(
+        (22.0, 22.0, 22.0), title="Size", description="Edges x, y, z in Å, 4 to 60 each"
+    )
 
 
 class PropertyWindow(Frozen):
@@ -44,7 +48,9 @@ class Search(Frozen):
     """How hard the docking engine looks for each molecule's best pose."""
 
     exhaustiveness: int = Field(8, ge=1, le=128, description="Independent searches per molecule; time grows with it")
-    max_evals: int = Field(0, ge=0, le=10**9, description="Most scoring evaluations per search; 0 lets the engine decide")
+    max_evals: int = Field(
+        0, ge=0, le=10**9, description="Most scoring evaluations per search; 0 lets the engine decide"
+    )
     n_poses: int = Field(9, ge=1, le=100, description="Most poses kept per molecule")
 
 
@@ -55,38 +61,68 @@ class ScreeningRequest(Frozen):
     """Screen a library of molecules against one receptor by docking."""
 
     target: str = Field(
-        "EGFR", title="Target / 靶点",
+        "EGFR",
+        title="Target / 靶点",
         description="One of the shipped receptors (EGFR, ABL1, F2, ...), or the path of your own receptor as PDBQT, which "
-                    "then needs a box. 内置受体名称，或自己的 PDBQT 文件路径（需给出 box）。")
+        "then needs a box. 内置受体名称，或自己的 PDBQT 文件路径（需给出 box）。",
+    )
     box: Box | None = Field(
-        None, title="Docking box / 对接盒", description="Needed with your own receptor; a shipped one has its own. 使用自己的受体时必填。")
+        None,
+        title="Docking box / 对接盒",
+        description="Needed with your own receptor; a shipped one has its own. 使用自己的受体时必填。",
+    )
     library: str = Field(
-        "nci-5k", title="Library / 分子库",
+        "nci-5k",
+        title="Library / 分子库",
         description="nci-5k or wehi-10k (real molecules, shipped), or a file: SMILES (.smi .txt), CSV/TSV with a column "
-                    "'smiles', SDF, Parquet; .gz allowed. 内置库名称或文件路径。")
+        "'smiles', SDF, Parquet; .gz allowed. 内置库名称或文件路径。",
+    )
     sample: int | None = Field(
-        None, ge=1, le=10**9, title="Sample / 抽样",
-        description="Screen this many molecules, drawn at random with the seed; empty: all. 随机抽取的分子数，留空为全部。")
-    top: int = Field(20, ge=1, le=10_000, title="Hits / 命中数", description="How many hits the report shows. 报告列出的命中分子数。")
-    window: PropertyWindow = Field(PropertyWindow(), title="Property window / 性质窗口", description="Molecules outside are filtered")
+        None,
+        ge=1,
+        le=10**9,
+        title="Sample / 抽样",
+        description="Screen this many molecules, drawn at random with the seed; empty: all. 随机抽取的分子数，留空为全部。",
+    )
+    top: int = Field(
+        20, ge=1, le=10_000, title="Hits / 命中数", description="How many hits the report shows. 报告列出的命中分子数。"
+    )
+    window: PropertyWindow = Field(
+        PropertyWindow(), title="Property window / 性质窗口", description="Molecules outside are filtered"
+    )
     exclude_alerts: tuple[Alert, ...] = Field(
-        (), title="Excluded alerts / 排除的结构警示",
-        description="Structural-alert catalogues that filter a molecule; the others only flag it. 命中这些警示的分子会被过滤。")
+        (),
+        title="Excluded alerts / 排除的结构警示",
+        description="Structural-alert catalogues that filter a molecule; the others only flag it. 命中这些警示的分子会被过滤。",
+    )
     coarse: bool = Field(
-        True, title="Coarse dock first / 先粗对接",
-        description="Dock all molecules at a ninth of the cost, then only the best again at normal settings. 先低成本粗筛，再精对接最优分子。")
+        True,
+        title="Coarse dock first / 先粗对接",
+        description="Dock all molecules at a ninth of the cost, then only the best again at normal settings. 先低成本粗筛，再精对接最优分子。",
+    )
     redock: int | None = Field(
-        None, ge=1, le=10**7, title="Docked again / 精对接数",
-        description="How many of the best coarse scores are docked at normal settings; empty: three times the hits. 留空为命中数的三倍。")
+        None,
+        ge=1,
+        le=10**7,
+        title="Docked again / 精对接数",
+        description="How many of the best coarse scores are docked at normal settings; empty: three times the hits. 留空为命中数的三倍。",
+    )
     search: Search = Field(Search(), title="Normal search / 精对接设置", description="Settings of the normal dock")
-    seed: int = Field(42, ge=1, le=2**31 - 1, title="Seed / 随机种子", description="Same seed, same result. 相同种子得到相同结果。")
+    seed: int = Field(
+        42, ge=1, le=2**31 - 1, title="Seed / 随机种子", description="Same seed, same result. 相同种子得到相同结果。"
+    )
     profile: str = Field(
-        "", title="Where to run / 运行位置",
+        "",
+        title="Where to run / 运行位置",
         description="laptop (this machine), emulated:two-supernodes (a small hub on this machine); empty: the configured default. "
-                    "留空使用默认配置。")
+        "留空使用默认配置。",
+    )
     name: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$", title="Run name / 运行名称",
-        description="Name of the run's folder; empty: made from the request. 留空自动生成。")
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$",
+        title="Run name / 运行名称",
+        description="Name of the run's folder; empty: made from the request. 留空自动生成。",
+    )
 
     @field_validator("target")
     @classmethod

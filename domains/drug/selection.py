@@ -1,7 +1,7 @@
 """Choosing which molecules go on by score."""
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -17,9 +17,13 @@ class SelectSettings(Frozen):
     most: int = Field(ge=1)
 
 
-def best_of(source: Callable[[Sequence[str]], Iterator[pa.Table]], most: int) -> "MarkBest":
+def best_of(source: Callable[[list[str]], Iterator[pa.Table]], most: int) -> "MarkBest":
     """Find the ``most`` lowest scores, ties by id; memory holds these only."""
-    pairs = (pair for table in source(["score", "id"]) for pair in zip(table["score"].to_pylist(), table["id"].to_pylist(), strict=True))
+    pairs = (
+        pair
+        for table in source(["score", "id"])
+        for pair in zip(table["score"].to_pylist(), table["id"].to_pylist(), strict=True)
+    )
     best = heapq.nsmallest(most, pairs)
     return MarkBest(np.array(sorted(number for _, number in best), np.int64), best[-1][0] if best else 0.0)
 
@@ -36,5 +40,8 @@ class MarkBest:
         outcomes = [Outcome.ok if best else Outcome.not_selected for best in chosen]
         reasons = [
             None if best else f"coarse score {score:.2f} is not among the best {settings.most} (cut at {self.cut:.2f})"
-            for best, score in zip(chosen, batch["score"].to_pylist(), strict=True)]
-        return pa.table({"id": batch["id"], "outcome": pa.array(outcomes, pa.string()), "reason": pa.array(reasons, pa.string())})
+            for best, score in zip(chosen, batch["score"].to_pylist(), strict=True)
+        ]
+        return pa.table(
+            {"id": batch["id"], "outcome": pa.array(outcomes, pa.string()), "reason": pa.array(reasons, pa.string())}
+        )

@@ -1,6 +1,6 @@
 """From a structure as text to one clean, neutral parent molecule and its InChIKey."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from zlib import crc32
 
 import numpy as np
@@ -32,13 +32,17 @@ def accept(batch: pa.Table, settings: Frozen) -> pa.Table:
     """Turn a reader's problem into the outcome ``unreadable``; all other records go on as they are."""
     problems = batch["problem"].to_pylist()
     outcomes = [Outcome.unreadable if problem else Outcome.ok for problem in problems]
-    return pa.table({"id": batch["id"], "outcome": pa.array(outcomes, pa.string()), "reason": pa.array(problems, pa.string())})
+    return pa.table(
+        {"id": batch["id"], "outcome": pa.array(outcomes, pa.string()), "reason": pa.array(problems, pa.string())}
+    )
 
 
 def standardise(batch: pa.Table, settings: StandardiseSettings) -> pa.Table:
     """Keep the largest fragment, neutralise it, write canonical SMILES and InChIKey. In: id, structure."""
     with rdBase.BlockLogs():
-        rows = [_row(*row, settings) for row in zip(batch["id"].to_pylist(), batch["structure"].to_pylist(), strict=True)]
+        rows = [
+            _row(*row, settings) for row in zip(batch["id"].to_pylist(), batch["structure"].to_pylist(), strict=True)
+        ]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
@@ -63,7 +67,9 @@ def _parent(structure: str, max_heavy_atoms: int) -> Chem.Mol:
         raise _Refused(Outcome.too_large, f"SMILES of {len(structure):,} characters")
     mol = Chem.MolFromMolBlock(structure) if is_block else Chem.MolFromSmiles(structure)
     if mol is None:
-        raise _Refused(Outcome.bad_smiles, "not a valid mol block" if is_block else f"not a valid SMILES: {structure[:60]}")
+        raise _Refused(
+            Outcome.bad_smiles, "not a valid mol block" if is_block else f"not a valid SMILES: {structure[:60]}"
+        )
     if mol.GetNumHeavyAtoms() == 0:
         raise _Refused(Outcome.bad_smiles, "no heavy atoms")
     if mol.GetNumHeavyAtoms() > 2 * max_heavy_atoms:
@@ -71,7 +77,7 @@ def _parent(structure: str, max_heavy_atoms: int) -> Chem.Mol:
     try:
         parent = rdMolStandardize.FragmentParent(mol)
         parent = rdMolStandardize.Uncharger().uncharge(parent)
-        Chem.SanitizeMol(parent)                    # uncharging leaves ring information unset
+        Chem.SanitizeMol(parent)  # uncharging leaves ring information unset
     except (ValueError, RuntimeError) as error:
         raise _Refused(Outcome.bad_smiles, f"cannot be standardised: {str(error).splitlines()[0][:120]}") from None
     if parent.GetNumHeavyAtoms() > max_heavy_atoms:
@@ -79,7 +85,7 @@ def _parent(structure: str, max_heavy_atoms: int) -> Chem.Mol:
     return parent
 
 
-Tables = Callable[[Sequence[str]], Iterator[pa.Table]]
+Tables = Callable[[list[str]], Iterator[pa.Table]]
 
 
 def duplicates(source: Tables, rows: int, bucket_rows: int = 2_000_000) -> "MarkDuplicates":
@@ -128,5 +134,9 @@ class MarkDuplicates:
         within = at < len(self.ids)
         again[within] = self.ids[at[within]] == numbers[within]
         outcomes = [Outcome.duplicate if twice else Outcome.ok for twice in again]
-        reasons = [f"same molecule as row {self.firsts[i]}" if twice else None for twice, i in zip(again, at, strict=True)]
-        return pa.table({"id": batch["id"], "outcome": pa.array(outcomes, pa.string()), "reason": pa.array(reasons, pa.string())})
+        reasons = [
+            f"same molecule as row {self.firsts[i]}" if twice else None for twice, i in zip(again, at, strict=True)
+        ]
+        return pa.table(
+            {"id": batch["id"], "outcome": pa.array(outcomes, pa.string()), "reason": pa.array(reasons, pa.string())}
+        )

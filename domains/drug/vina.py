@@ -43,9 +43,11 @@ class DockSettings(Frozen):
 
 
 @lru_cache(maxsize=1)
-def _engine(path: Path, sha256: str, center: tuple[float, ...], size: tuple[float, ...], seed: int, scoring: str) -> Any:
+def _engine(
+    path: Path, sha256: str, center: tuple[float, ...], size: tuple[float, ...], seed: int, scoring: str
+) -> Any:
     """Maps for every atom type: a map set made for one ligand ends the process at the next ligand's new type."""
-    from vina import Vina               # here: needed in the engine's own process only
+    from vina import Vina  # here: needed in the engine's own process only
 
     engine = Vina(sf_name=scoring, cpu=1, seed=seed, verbosity=0)
     engine.set_receptor(str(path))
@@ -59,7 +61,8 @@ class Dock:
     def __init__(self, settings: DockSettings) -> None:
         self.settings = settings
         self.engine = _engine(
-            settings.path, settings.receptor_sha256, settings.center, settings.size, settings.seed, settings.scoring)
+            settings.path, settings.receptor_sha256, settings.center, settings.size, settings.seed, settings.scoring
+        )
 
     def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Dock ``row["pdbqt"]``; scores in kcal/mol, best first."""
@@ -73,8 +76,10 @@ class Dock:
             pose = atoms(engine.poses(n_poses=1))
         except (RuntimeError, TypeError, ValueError) as error:
             message = " ".join(str(error).split())
-            outcome = Outcome.no_type if "is not a valid AutoDock type" in message else Outcome.engine_error
-            return {"outcome": outcome, "reason": message[:200], "engine_s": time.perf_counter() - started}
+            spent = time.perf_counter() - started
+            if "is not a valid AutoDock type" in message:
+                return {"outcome": Outcome.no_type, "reason": message.split(". >")[0][:200], "engine_s": spent}
+            return {"outcome": Outcome.engine_error, "reason": message[:200], "engine_s": spent}
         outcome, reason = judge(scores[0] if scores else math.nan, pose, self.settings)
         result: dict[str, Any] = {"outcome": outcome, "reason": reason, "engine_s": engine_s}
         if outcome is Outcome.ok:

@@ -1,0 +1,45 @@
+PY ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test quick lint bench lock install clean
+
+# The main job: about 200 real molecules, docked into a real receptor on a small emulated hub, to a report.
+demo: $(STAMP)
+	$(BIN)/ai4s run drug-screening --target EGFR --library nci-5k --sample 200 --top 12 --redock 24 \
+		--search.exhaustiveness 4 --profile emulated:two-supernodes --name demo
+
+test: $(STAMP) lint
+	$(BIN)/pytest -q
+
+# The unit suite only, without the tests that take minutes.
+quick: $(STAMP)
+	$(BIN)/pytest -q -m "not slow"
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Every benchmark in turn; rewrites docs/benchmarks.md. Takes hours: "python -m benchmarks.NAME --quick" is under a minute.
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks.all
+
+install: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PY) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "ai4s needs Python 3.11 or newer: make PY=python3.11")'
+	$(PY) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+# Needs uv; writes hashed pins without addresses.
+lock:
+	uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-annotate --generate-hashes --no-header \
+		--extra dev --extra drug --extra bench pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) runs build *.egg-info

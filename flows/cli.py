@@ -1,0 +1,249 @@
+"""``ai4s``: run pipelines and look at runs.
+
+Heavy imports wait until a command needs them: every worker process imports this module again when it starts.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+EPILOG = "Docs: README.md and docs/. Where runs are kept: AI4S_RUNS (default ./runs). Where they compute: AI4S_PROFILE (default laptop)."
+
+
+@contextmanager
+def _user_errors() -> Iterator[None]:
+    """A person's mistake ends in one message and exit status 2, never in a traceback."""
+    from cluster.topology import TopologyError
+    from domains.errors import InvalidRequest
+    from tasks.child import EngineFailed
+    from tasks.store import Refused
+
+    try:
+        yield
+    except (InvalidRequest, TopologyError, Refused, EngineFailed) as error:
+        click.secho(f"error: {error}", fg="red", err=True)
+        sys.exit(2)
+
+
+@click.group(epilog=EPILOG)
+@click.version_option(package_name="ai4s")
+def main() -> None:
+    """An AI-for-Science hub: scientific pipelines, placed on chips, every candidate counted."""
+
+
+@main.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def run(context: click.Context, arguments: tuple[str, ...]) -> None:
+    """Run a pipeline: ai4s run PIPELINE --option value ..., or ai4s run REQUEST.yaml."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        _show_pipelines()
+        return
+    first, *rest = arguments
+    with _user_errors():
+        if first.endswith((".yaml", ".yml")):
+            as_json = "--json" in rest
+            unknown = [word for word in rest if word != "--json"]
+            if unknown:
+                raise click.UsageError(
+                    f"a request file takes only --json, not {unknown[0]}: put the value into {first}"
+                )
+            _run_file(Path(first), as_json)
+        else:
+            from domains.templates import pipeline
+
+            _pipeline_command(pipeline(first).name).main(rest, prog_name=f"ai4s run {first}", standalone_mode=True)
+
+
+def _show_pipelines() -> None:
+    from domains.templates import PIPELINES
+
+    click.echo(
+        "ai4s run PIPELINE --option value ...    (ai4s run PIPELINE --help lists its options)\nai4s run REQUEST.yaml\n\nPipelines:"
+    )
+    for found in PIPELINES.values():
+        click.echo(f"  {found.name:<18} {found.title}\n  {'':<18} {found.title_zh}")
+
+
+def _pipeline_command(name: str) -> click.Command:
+    """A command whose options are the fields of the pipeline's request."""
+    from domains.templates import pipeline
+    from flows.requests import leaves, nested, parsed
+
+    found = pipeline(name)
+    fields = dict(leaves(found.request))
+    options: list[click.Parameter] = []
+    for path, field in fields.items():
+        help_text = f"{field.description or path}"
+        if field.annotation is bool:
+            options.append(
+                click.Option([f"--{path}/--no-{path}", path.replace(".", "__")], default=None, help=help_text)
+            )
+        else:
+            options.append(
+                click.Option([f"--{path.replace('_', '-')}", path.replace(".", "__")], metavar="VALUE", help=help_text)
+            )
+    options.append(click.Option(["--json", "as_json"], is_flag=True, help="Print the result as JSON."))
+
+    def start(as_json: bool, **given: Any) -> None:
+        values = {}
+        for parameter, value in given.items():
+            path = parameter.replace("__", ".")
+            if value is not None:
+                values[path] = parsed(value, fields[path]) if isinstance(value, str) else value
+        with _user_errors():
+            _validate_and_run(name, nested(values), as_json)
+
+    return click.Command(name, params=options, callback=start, help=found.title)
+
+
+def _run_file(path: Path, as_json: bool) -> None:
+    from flows.requests import read_yaml
+
+    name, content = read_yaml(path)
+    _validate_and_run(name, content, as_json)
+
+
+def _validate_and_run(name: str, content: dict[str, Any], as_json: bool) -> None:
+    from pydantic import ValidationError
+
+    from domains.templates import pipeline
+    from flows.requests import explain
+
+    found = pipeline(name)
+    try:
+        request = found.request.model_validate(content)
+    except ValidationError as error:
+        for line in explain(error, found.request):
+            click.secho(f"error: {line}", fg="red", err=True)
+        sys.exit(2)
+    from flows.launch import execute
+
+    result = execute(found, request)
+    if as_json:
+        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+    else:
+        _show_result(result)
+
+
+def _show_result(result: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    console = Console()
+    _print_table(result["hits"][:10], f"Top hits of {result['run']}")
+    if len(result["hits"]) > 10:
+        console.print(f"... and {len(result['hits']) - 10} more in hits.csv")
+    console.print(
+        f"\nReport   {result['report']}\nFolder   {result['folder']}   (hits.csv, hits.sdf, outcomes.parquet)",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _print_table(rows: list[dict[str, Any]], title: str = "") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for name in rows[0] if rows else ():
+        numeric = isinstance(rows[0][name], (int, float))
+        table.add_column(
+            name, justify="right" if numeric else "left", overflow="fold", no_wrap=name in ("run", "target")
+        )
+    for row in rows:
+        table.add_row(
+            *(
+                "" if value is None else f"{value:,.3f}" if isinstance(value, float) else str(value)
+                for value in row.values()
+            )
+        )
+    Console().print(table)
+
+
+def _table_command(rows: Callable[..., list[dict[str, Any]]], empty: str) -> Callable[..., None]:
+    def show(as_json: bool, **arguments: Any) -> None:
+        with _user_errors():
+            found = rows(**arguments)
+        if as_json:
+            click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        elif found:
+            _print_table(found)
+        else:
+            click.echo(empty)
+
+    show.__doc__ = rows.__doc__
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(show)
+
+
+def _runs() -> list[dict[str, Any]]:
+    """List the runs here, newest first."""
+    from flows.launch import list_runs
+
+    return list_runs()
+
+
+def _targets() -> list[dict[str, Any]]:
+    """List the shipped receptors with their docking boxes."""
+    from domains.drug.receptors import load, shipped
+
+    found = [load(name) for name in shipped()]
+    return [
+        {
+            "target": one.name,
+            "center (Å)": ", ".join(f"{x:g}" for x in one.center),
+            "size (Å)": ", ".join(f"{x:g}" for x in one.size),
+        }
+        for one in found
+    ]
+
+
+main.command("runs")(_table_command(_runs, "No runs here yet. Start one: ai4s run drug-screening --sample 50"))
+main.command("targets")(_table_command(_targets, ""))
+
+
+@main.command()
+@click.argument("pipeline_name", metavar="PIPELINE")
+def template(pipeline_name: str) -> None:
+    """Print a commented YAML request of a pipeline: save it, edit it, run it."""
+    from domains.templates import pipeline
+    from flows.requests import as_template
+
+    with _user_errors():
+        click.echo(as_template(pipeline(pipeline_name)), nl=False)
+
+
+@main.command()
+@click.argument("run_name", metavar="RUN")
+@click.option("--json", "as_json", is_flag=True, help="Print the path as JSON.")
+def report(run_name: str, as_json: bool) -> None:
+    """Say where a run's report is, and open it where there is a browser."""
+    from flows.launch import report_of
+
+    with _user_errors():
+        path = report_of(run_name)
+    click.echo(json.dumps({"run": run_name, "report": str(path)}) if as_json else str(path))
+    if not as_json and sys.stdout.isatty() and (os.environ.get("DISPLAY") or sys.platform == "darwin"):
+        click.launch(str(path))
+
+
+@main.command()
+@click.argument("run_name", metavar="RUN")
+@click.option("--profile", default="", help="Where to go on; default: the configured place.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def resume(run_name: str, profile: str, as_json: bool) -> None:
+    """Go on with a run that was stopped: finished shards are kept."""
+    from flows.launch import request_of
+
+    with _user_errors():
+        name, content = request_of(run_name)
+        _validate_and_run(name, {**content, "name": run_name, "profile": profile}, as_json)
+
+
+if __name__ == "__main__":
+    main()
