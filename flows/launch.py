@@ -76,7 +76,7 @@ def execute(pipeline: Pipeline, request: Any) -> dict[str, Any]:
     from rich.console import Console
 
     from tasks.report import duration
-    from tasks.run import open_store, place_of
+    from tasks.run import open_store, place_of, run_name
 
     prepare_environment()
     _log_to_terminal()
@@ -94,7 +94,12 @@ def execute(pipeline: Pipeline, request: Any) -> dict[str, Any]:
         flow = getattr(importlib.import_module(f"flows.{module}"), module)
         if server is not None:
             server.join()
-    result: dict[str, Any] = flow(request)
+    try:
+        result: dict[str, Any] = flow(request)
+    except KeyboardInterrupt:
+        name = run_name(pipeline.name, checked.label, request)
+        console.print(f"Stopped; finished shards are kept. Go on with: ai4s resume {name}", soft_wrap=True)
+        sys.exit(130)
     return result
 
 

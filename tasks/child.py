@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 START_LIMIT_S = 120.0
+START_ATTEMPTS = 3
 PR_SET_PDEATHSIG = 1
 
 
@@ -63,7 +64,7 @@ def serve(read_fd: int, write_fd: int, memory: int) -> None:
             if kind == "open":
                 function, settings = message
                 compute = function(settings) if isinstance(function, type) else partial(_swap, function, settings)
-                answers.send(("opened", None))
+                answers.send(("opened", ""))
             else:
                 assert compute is not None
                 wall, cpu = time.perf_counter(), time.process_time()
@@ -104,11 +105,17 @@ class Child:
         """Make this function or engine the one that answers; raises EngineFailed when it cannot be built."""
         if self.process is not None and self.process.poll() is None and self.opened == (function, settings):
             return
-        if self.process is None or self.process.poll() is not None:
-            self._spawn()
-        answer = self._ask(("open", (function, settings)), START_LIMIT_S)
-        if isinstance(answer, Lost) or answer[0] == "failed":
-            reason = answer.reason if isinstance(answer, Lost) else answer[1]
+        # An exception is the engine's own word and final; a process that ended may have been killed by anybody.
+        reason = ""
+        for _ in range(START_ATTEMPTS):
+            if self.process is None or self.process.poll() is not None:
+                self._spawn()
+            answer = self._ask(("open", (function, settings)), START_LIMIT_S)
+            if not isinstance(answer, Lost):
+                reason = answer[1]
+                break
+            reason = answer.reason
+        if reason:
             raise EngineFailed(f"{function.__qualname__} did not start: {reason}")
         self.opened = (function, settings)
 

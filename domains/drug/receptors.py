@@ -14,7 +14,7 @@ import numpy as np
 from domains.errors import InvalidRequest, closest
 
 # Vina's grid at 0.375 Å in a larger box needs more memory than a slot has; a 200 Å box is killed.
-MAX_BOX_VOLUME = 27_000.0
+MAX_BOX_VOLUME = 30_000.0
 # A pocket is lined with protein: a box with fewer atoms than this inside is off the receptor.
 MIN_ATOMS_IN_BOX = 30
 
@@ -100,7 +100,7 @@ def _check_box(coordinates: np.ndarray, center: np.ndarray, size: np.ndarray) ->
             "box.size",
             size.tolist(),
             f"{volume:,.0f} Å³ is too large",
-            f"at most {MAX_BOX_VOLUME:,.0f} Å³ (30 x 30 x 30)",
+            f"at most {MAX_BOX_VOLUME:,.0f} Å³ (31 x 31 x 31)",
         )
     inside = int((np.abs(coordinates - center) <= size / 2).all(axis=1).sum())
     if inside < MIN_ATOMS_IN_BOX:

@@ -1,0 +1,82 @@
+"""A screen that is real and takes seconds: a small box on EGFR, a short search, fourteen records."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from domains.drug import receptors
+
+LIBRARY = """CC(=O)Oc1ccccc1C(=O)O aspirin
+Cn1cnc2c1c(=O)n(C)c(=O)n2C caffeine
+CCOc1ccc(NC(C)=O)cc1 phenacetin
+C1CC broken
+CC(=O)Nc1ccc(O)cc1 paracetamol
+OC(=O)c1ccccc1OC(C)=O aspirin-again
+CC(C)Cc1ccc(cc1)C(C)C(=O)O <b>ibuprofen</b>
+C[Hg]c1ccccc1 mercury
+CC small
+CCOC(=O)c1ccc(N)cc1 benzocaine
+OB(O)c1ccccc1 boron
+CN1CCC[C@H]1c1cccnc1 nicotine
+O=C1C=CC(=O)c2ccccc12 quinone
+COc1cc(C=O)ccc1O vanillin
+"""
+TABLES = ("outcomes.parquet", "scores.parquet", "hits.csv", "hits.sdf")
+
+
+def write_inputs(folder: Path) -> tuple[Path, Path]:
+    """A library file and a receptor file."""
+    library, receptor = folder / "mine.smi", folder / "pocket.pdbqt"
+    library.write_text(LIBRARY)
+    receptor.write_bytes(receptors.load("EGFR").path.read_bytes())
+    return library, receptor
+
+
+def request(folder: Path, **changes: object) -> dict[str, object]:
+    """A request for these inputs."""
+    library, receptor = write_inputs(folder)
+    return {
+        "target": str(receptor),
+        "box": {"center": [16.8, 35.6, 91.1], "size": [14, 14, 14]},
+        "library": str(library),
+        "top": 3,
+        "redock": 6,
+        "search": {"exhaustiveness": 1, "max_evals": 3000, "n_poses": 3},
+        "profile": "emulated:two-supernodes",
+        **changes,
+    }
+
+
+def options(folder: Path, **changes: object) -> list[str]:
+    """The same as command-line options."""
+    words: list[str] = []
+    for name, value in request(folder, **changes).items():
+        inner = value.items() if isinstance(value, dict) else [("", value)]
+        for key, one in inner:
+            text = ",".join(map(str, one)) if isinstance(one, list) else str(one)
+            words += [f"--{name}{'.' + key if key else ''}".replace("_", "-"), text]
+    return words
+
+
+def environment(runs: Path, api: str | None) -> dict[str, str]:
+    """What a command runs with."""
+    changes = {"AI4S_RUNS": str(runs), **({"PREFECT_API_URL": api} if api else {})}
+    dropped = ("PREFECT_API_URL", "PREFECT_LOGGING_LEVEL")
+    return {**{key: value for key, value in os.environ.items() if key not in dropped}, **changes}
+
+
+def ai4s(*words: str, runs: Path, api: str | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "flows.cli", *words],
+        env=environment(runs, api), cwd=cwd, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+
+def start_ai4s(*words: str, runs: Path, api: str) -> subprocess.Popen[str]:
+    """Start a command in a session of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", *words],
+        env=environment(runs, api), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip

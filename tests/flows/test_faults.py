@@ -1,0 +1,151 @@
+"""A screen whose processes are really killed: nothing lost, nothing twice, and the same bytes in the end."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+from tests.flows.screen import LIBRARY, TABLES, ai4s, options, start_ai4s
+
+pytestmark = pytest.mark.slow
+
+# Long enough to be killed in the middle: full searches of small molecules in a small box take about a second each.
+SEARCH = {"exhaustiveness": 4, "max_evals": 0, "n_poses": 3}
+
+
+def processes_of(session: int) -> list[psutil.Process]:
+    """Every live process that a command started."""
+    found = []
+    for process in psutil.process_iter(["pid", "status"]):
+        try:
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            continue
+    return found
+
+
+def kill_something(session: int, chance: random.Random, flow_only: bool) -> str | None:
+    """kill -9 the flow, a worker or an engine child; returns which."""
+    live = {process.pid: process for process in processes_of(session)}
+    kinds: dict[str, list[int]] = {"flow": [session], "worker": [], "child": []}
+    for pid, process in live.items():
+        try:
+            words = " ".join(process.cmdline())
+        except psutil.NoSuchProcess:
+            continue
+        if "tasks.child" in words:
+            kinds["child"].append(pid)
+        elif "spawn_main" in words:
+            kinds["worker"].append(pid)
+    kind = "flow" if flow_only else chance.choice([kind for kind in ("worker", "child") if kinds[kind]] or ["flow"])
+    try:
+        os.kill(chance.choice(kinds[kind]), signal.SIGKILL)
+    except ProcessLookupError:
+        return None
+    return kind
+
+
+def shards(root: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in root.glob("*/shard-*.parquet")}
+
+
+def test_a_screen_killed_at_random_moments_ends_like_one_that_was_not(prefect_api, tmp_path):
+    chance = random.Random(20261122)
+    runs = tmp_path / "runs"
+    calm = ai4s("run", "drug-screening", *options(tmp_path, name="calm", search=SEARCH), runs=runs, api=prefect_api)
+    assert calm.returncode == 0, calm.stderr
+    kills: list[str] = []
+    for attempt in range(40):
+        before = shards(runs / "killed")
+        words = ["run", "drug-screening", *options(tmp_path, name="killed", search=SEARCH)]
+        process = start_ai4s(*words, runs=runs, api=prefect_api)
+        begun = time.monotonic()
+        # Let it get past start-up, then kill every second or so: first workers and children, at last the flow itself.
+        while process.poll() is None and len(kills) < 22:
+            time.sleep(chance.uniform(0.3, 1.5))
+            if not (runs / "killed" / "library").exists() or time.monotonic() - begun < 3:
+                continue
+            killed = kill_something(process.pid, chance, flow_only=time.monotonic() - begun > 12 and attempt < 6)
+            kills += [killed] if killed else []
+        process.communicate()
+        assert all(shards(runs / "killed")[path] == stamp for path, stamp in before.items()), (
+            "a finished shard was done again"
+        )
+        if process.returncode == 0 and len(kills) < 20:
+            # Finished before enough kills: take a finished stage's shards away, as if the disk had lost them, and go on.
+            for path in (runs / "killed" / "dock").glob("shard-*"):
+                path.unlink()
+        elif process.returncode == 0:
+            break
+    assert process.returncode == 0
+    assert len(kills) >= 20, kills
+    assert {"flow", "worker", "child"} <= set(kills), kills
+    for name in TABLES:
+        assert (runs / "killed" / name).read_bytes() == (runs / "calm" / name).read_bytes(), name
+    ids = [row["id"] for row in pq.read_table(runs / "killed" / "outcomes.parquet").to_pylist()]
+    assert sorted(ids) == list(range(len(LIBRARY.splitlines())))
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_screen_leaves_no_process_behind(prefect_api, tmp_path, how):
+    search = {"exhaustiveness": 128, "max_evals": 0, "n_poses": 3}
+    runs = tmp_path / "runs"
+    process = start_ai4s(
+        "run", "drug-screening", *options(tmp_path, name="stopped", search=search), runs=runs, api=prefect_api
+    )
+    while not (runs / "stopped" / "dock" / "stage.json").exists():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.2)
+    time.sleep(3)
+    assert any("tasks.child" in " ".join(one.cmdline()) for one in processes_of(process.pid))
+    os.kill(process.pid, how)
+    stopped = time.monotonic()
+    while left := processes_of(process.pid):
+        assert time.monotonic() - stopped < 10, [one.cmdline() for one in left]
+        time.sleep(0.1)
+    output = process.communicate()[0]
+    assert "Traceback" not in output
+    if how is signal.SIGINT:
+        assert "ai4s resume stopped" in output
+    assert not (runs / "stopped" / "report.html").exists()
+
+
+def test_a_disk_that_fills_up_stops_the_screen_and_a_resume_finishes_it(prefect_api, tmp_path):
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    # The limit of a user namespace's own small disk; the run's 200 MiB check would refuse it, so the disk is filled
+    # up after the start.
+    disk = f"mount -t tmpfs -o size=210m tmpfs {runs}"
+    if subprocess.run(["unshare", "-rm", "sh", "-c", disk], capture_output=True, check=False).returncode:
+        pytest.skip("needs user namespaces to mount a small disk")
+    words = options(tmp_path, name="full", search=SEARCH)
+    script = f"""
+        {disk}
+        "$@" > {tmp_path}/first.log 2>&1 &
+        until [ -e {runs}/full/dock-coarse/stage.json ]; do sleep 0.05; done
+        dd if=/dev/zero of={runs}/filler bs=64k 2>/dev/null
+        wait $! ; echo "first $?"
+        find {runs} -name '.tmp-*' | wc -l
+        rm {runs}/filler
+        "$@" > {tmp_path}/second.log 2>&1 ; echo "second $?"
+        cp -r {runs}/full {tmp_path}/full
+    """
+    from tests.flows.screen import environment
+
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script, "sh", os.sys.executable, "-m", "flows.cli", "run", "drug-screening", *words],
+        env=environment(runs, prefect_api), capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    first, second = (tmp_path / "first.log").read_text(), (tmp_path / "second.log").read_text()
+    assert "first 2" in done.stdout, (done.stdout, done.stderr, first)
+    assert "no space left" in first
+    assert "Traceback" not in first
+    assert "second 0" in done.stdout, second
+    assert len(pq.read_table(tmp_path / "full" / "outcomes.parquet")) == len(LIBRARY.splitlines())
