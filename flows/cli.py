@@ -183,7 +183,7 @@ def _table_command(rows: Callable[..., list[dict[str, Any]]], empty: str) -> Cal
 
 def _runs() -> list[dict[str, Any]]:
     """List the runs here, newest first."""
-    from flows.launch import list_runs
+    from flows.runs import list_runs
 
     return list_runs()
 
@@ -223,7 +223,7 @@ def template(pipeline_name: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the path as JSON.")
 def report(run_name: str, as_json: bool) -> None:
     """Say where a run's report is, and open it where there is a browser."""
-    from flows.launch import report_of
+    from flows.runs import report_of
 
     with _user_errors():
         path = report_of(run_name)
@@ -238,7 +238,7 @@ def report(run_name: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def resume(run_name: str, profile: str, as_json: bool) -> None:
     """Go on with a run that was stopped: finished shards are kept."""
-    from flows.launch import request_of
+    from flows.runs import request_of
 
     with _user_errors():
         name, content = request_of(run_name)

@@ -1,20 +1,16 @@
-"""Start a flow from the command line: Prefect's server first, then the flow; and find the runs there are."""
+"""Start a flow from the command line: Prefect's server first, then the flow."""
 
 import importlib
-import json
 import logging
 import os
 import sys
-import threading
 import tomllib
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from domains.errors import InvalidRequest, closest
+from domains.errors import InvalidRequest
 from domains.templates import Pipeline
-from tasks.settings import Settings
 
 PROJECT = Path(__file__).parent.parent / "pyproject.toml"
 
@@ -47,28 +43,30 @@ def _log_to_terminal() -> None:
     log.setLevel(logging.INFO)
 
 
-def _start_server() -> threading.Thread | None:
-    """Make sure of a Prefect server: the one that is named must answer, else a temporary one starts in the background."""
+def _prefect_server() -> tuple[str, Callable[[], None]]:
+    """The server that is named, which must answer, or one of our own; its address, and a wait until it is there."""
     import httpx
-    from prefect.server.api.server import SubprocessASGIServer
+    from prefect.context import refresh_global_settings_context
     from prefect.settings import get_current_settings
+
+    from flows.server import OwnServer
 
     url = get_current_settings().api.url
     if url is None:
-        thread = threading.Thread(target=SubprocessASGIServer().start, kwargs={"timeout": 120}, daemon=True)
-        thread.start()
-        return thread
+        own = OwnServer()
+        os.environ["PREFECT_API_URL"] = f"{own.url}/api"
+        refresh_global_settings_context()
+        return own.url, own.wait
     try:
-        answer = httpx.get(f"{url}/health", timeout=10)
-        answer.raise_for_status()
+        httpx.get(f"{url}/health", timeout=10).raise_for_status()
     except httpx.HTTPError as error:
         raise InvalidRequest(
             "PREFECT_API_URL",
             url,
             f"no Prefect server answers there ({error})",
-            "start it with 'prefect server start', or unset the variable to use a temporary one",
+            "start it with 'prefect server start', or unset the variable to use one of its own",
         ) from None
-    return None
+    return url.removesuffix("/api"), lambda: None
 
 
 def execute(pipeline: Pipeline, request: Any) -> dict[str, Any]:
@@ -80,74 +78,31 @@ def execute(pipeline: Pipeline, request: Any) -> dict[str, Any]:
 
     prepare_environment()
     _log_to_terminal()
-    console = Console(stderr=True, highlight=False)
-    with console.status("Checking the request, starting the Prefect server ..."):
-        profile, topology = place_of(request)
-        checked = pipeline.check(request)
-        server = _start_server()
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    profile, topology = place_of(request)
+    checked = pipeline.check(request)
+    name = run_name(pipeline.name, checked.label, request)
+    url, wait = _prefect_server()
+    with console.status("Starting the Prefect server ..."):
         open_store(pipeline.name, request, checked).close()
         expected = sum(stage.chip_s for stage in checked.plan()) / topology.chips
-        console.print(
-            f"{checked.summary}, on {profile}: {topology.chips} chips, about {duration(expected)}.", soft_wrap=True
-        )
+        console.print(f"{checked.summary}, on {profile}: {topology.chips} chips, about {duration(expected)}.")
         module = pipeline.name.replace("-", "_")
         flow = getattr(importlib.import_module(f"flows.{module}"), module)
-        if server is not None:
-            server.join()
+        wait()
+    console.print(f"Run {name}; watch it at {url}")
+    return _interruptible(flow, request, name)
+
+
+def _interruptible(flow: Any, request: Any, name: str) -> dict[str, Any]:
+    """Run the flow; Ctrl-C and the page's Cancel end it with what to do next."""
+    from flows.cancel import CancelWatch
+
+    watch = CancelWatch()
     try:
-        result: dict[str, Any] = flow(request)
+        result: dict[str, Any] = flow.with_options(on_running=[watch.start])(request)
     except KeyboardInterrupt:
-        name = run_name(pipeline.name, checked.label, request)
-        console.print(f"Stopped; finished shards are kept. Go on with: ai4s resume {name}", soft_wrap=True)
+        watch.confirm()
+        print(f"Stopped; finished shards are kept. Go on with: ai4s resume {name}", file=sys.stderr)
         sys.exit(130)
     return result
-
-
-def list_runs() -> list[dict[str, Any]]:
-    """Every run of the runs folder, newest first."""
-    root = Settings().runs.expanduser()
-    rows = []
-    for noted in sorted(root.glob("*/request.json"), key=lambda path: path.stat().st_mtime, reverse=True):
-        folder = noted.parent
-        finished = (folder / "report.html").exists()
-        started = datetime.fromtimestamp(noted.stat().st_mtime, UTC)
-        stages = sorted(folder.glob("*/stage.json"), key=lambda path: path.stat().st_mtime)
-        rows.append(
-            {
-                "run": folder.name,
-                "started": f"{started:%Y-%m-%d %H:%M}",
-                "state": "finished" if finished else "unfinished",
-                "last stage": stages[-1].parent.name if stages else "",
-                "pipeline": json.loads(noted.read_text())["pipeline"],
-            }
-        )
-    return rows
-
-
-def _folder(run: str) -> Path:
-    root = Settings().runs.expanduser()
-    folder = root / run
-    if not (folder / "request.json").exists():
-        known = [row["run"] for row in list_runs()]
-        near = closest(run, known) or known[:5]
-        raise InvalidRequest(
-            "run",
-            run,
-            f"no such run in {root.absolute()}",
-            ", ".join(near) or "none yet; AI4S_RUNS names another folder",
-        )
-    return folder
-
-
-def report_of(run: str) -> Path:
-    """Path of a run's report."""
-    path = _folder(run) / "report.html"
-    if not path.exists():
-        raise InvalidRequest("run", run, "is not finished, so it has no report yet", f"ai4s resume {run}")
-    return path.absolute()
-
-
-def request_of(run: str) -> tuple[str, dict[str, Any]]:
-    """Pipeline and request of a run, as they were noted when it began."""
-    noted = json.loads((_folder(run) / "request.json").read_text())
-    return noted["pipeline"], noted["request"]

@@ -5,6 +5,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from cluster.launch import Pod
+from tasks.run import Run
+
 ROOT = Path(__file__).parent.parent
 # Children and workers of tests import tests.engines by name.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
@@ -26,7 +29,7 @@ def prefect_api() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def pod() -> Iterator["Pod"]:
+def pod() -> Iterator[Pod]:
     """A small hub: two supernodes of one worker."""
     from cluster.launch import start
 
@@ -62,15 +65,14 @@ class Numbers:
 
 
 @pytest.fixture
-def make_run(tmp_path: Path, pod: "Pod") -> Iterator[Callable[..., "Run"]]:
+def make_run(tmp_path: Path, pod: Pod) -> Iterator[Callable[..., Run]]:
     """A run without a flow around it: the stages' own behaviour, on a real cluster."""
     from tasks.progress import RunProgress
-    from tasks.run import Run
     from tasks.store import RunStore
 
     opened: list[RunStore] = []
 
-    def make(name: str = "run", where: "Pod | None" = None) -> "Run":
+    def make(name: str = "run", where: Pod | None = None) -> Run:
         store = RunStore(tmp_path / name).open({"request": name})
         opened.append(store)
         return Run("test", None, store, where or pod, RunProgress())  # type: ignore[arg-type]

@@ -74,9 +74,10 @@ def ai4s(*words: str, runs: Path, api: str | None = None, cwd: Path | None = Non
     )  # fmt: skip
 
 
-def start_ai4s(*words: str, runs: Path, api: str) -> subprocess.Popen[str]:
-    """Start a command in a session of its own."""
+def start_ai4s(*words: str, runs: Path, api: str | None, home: Path | None = None) -> subprocess.Popen[str]:
+    """Start a command in a session of its own; ``home`` is where its own Prefect server keeps its database."""
+    env = {**environment(runs, api), **({"PREFECT_HOME": str(home)} if home else {})}
     return subprocess.Popen(
         [sys.executable, "-m", "flows.cli", *words],
-        env=environment(runs, api), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip

@@ -149,3 +149,46 @@ def test_a_disk_that_fills_up_stops_the_screen_and_a_resume_finishes_it(prefect_
     assert "Traceback" not in first
     assert "second 0" in done.stdout, second
     assert len(pq.read_table(tmp_path / "full" / "outcomes.parquet")) == len(LIBRARY.splitlines())
+
+
+def test_a_cancel_on_the_prefect_page_stops_the_work(prefect_api, tmp_path):
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+    from prefect.states import Cancelling
+
+    search = {"exhaustiveness": 128, "max_evals": 0, "n_poses": 3}
+    runs = tmp_path / "runs"
+    process = start_ai4s(
+        "run", "drug-screening", *options(tmp_path, name="cancelled", search=search), runs=runs, api=prefect_api
+    )
+    while not (runs / "cancelled" / "dock" / "stage.json").exists():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.2)
+    with get_client(sync_client=True) as client:
+        running = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=["RUNNING"])))
+        # Runs that other tests killed stay Running on the server.
+        run = max(client.read_flow_runs(flow_run_filter=running), key=lambda run: run.start_time)
+        client.set_flow_run_state(run.id, Cancelling(), force=True)
+        cancelled = time.monotonic()
+        while processes_of(process.pid):
+            assert time.monotonic() - cancelled < 10
+            time.sleep(0.1)
+        assert client.read_flow_run(run.id).state.is_cancelled()
+    assert "ai4s resume cancelled" in process.communicate()[0]
+
+
+def test_a_killed_command_takes_its_own_server_along(tmp_path):
+    runs = tmp_path / "runs"
+    process = start_ai4s(
+        "run", "drug-screening", *options(tmp_path, name="alone"), runs=runs, api=None, home=tmp_path / "prefect"
+    )
+    while not (runs / "alone" / "library" / "stage.json").exists():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.1)
+    assert any("flows.server" in one.cmdline() for one in processes_of(process.pid))
+    process.kill()
+    killed = time.monotonic()
+    while left := processes_of(process.pid):
+        assert time.monotonic() - killed < 10, [one.cmdline() for one in left]
+        time.sleep(0.1)
+    process.communicate()
