@@ -5,6 +5,7 @@ import platform
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from cluster.topology import Topology
@@ -22,7 +23,7 @@ def package_version(name: str) -> str:
 
 def _cpu() -> str:
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
             return next(
                 (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
             )

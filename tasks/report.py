@@ -131,10 +131,15 @@ def engine_share(stages: Sequence[StageSummary]) -> float:
 def _cost_tiles(run: Run) -> list[Tile]:
     held = sum(stage.chip_s for stage in run.stages if stage.chips_held)
     return [
-        Tile(duration(run.wall_s), "wall time of this session", "本次运行时长"),
+        Tile(duration(_elapsed(run.stages)), "from the first shard to the last", "首个分片至最后分片"),
         Tile(f"{held:,.0f}", f"chip-seconds on {run.pod.slots} chips", f"芯片·秒（{run.pod.slots} 个芯片）"),
         Tile(f"{100 * engine_share(run.stages):.1f} %", "of them inside the engine", "其中在引擎内"),
     ]
+
+
+def _elapsed(stages: Sequence[StageSummary]) -> float:
+    shards = [shard for stage in stages for shard in stage.shards]
+    return max(shard.ended for shard in shards) - min(shard.started for shard in shards) if shards else 0.0
 
 
 def duration(seconds: float) -> str:
@@ -194,17 +199,19 @@ def _places(stages: Sequence[StageSummary]) -> list[dict[str, Any]]:
 
 
 def _provenance(run: Run, inputs: Sequence[tuple[Text, str]]) -> list[dict[str, str]]:
-    session = json.loads((run.store.root / "provenance.json").read_text())["sessions"][-1]
-    machine = session["machine"]
+    sessions = json.loads((run.store.root / "provenance.json").read_text())["sessions"]
+    latest = sessions[-1]
+    places = dict.fromkeys(f"{one['hub']['title']} ({one['profile']})" for one in sessions)
+    machines = dict.fromkeys(
+        f"{one['machine']['cpu']}, {one['machine']['cores']} cores, {one['machine']['system']}" for one in sessions
+    )
+    versions = ", ".join(f"{name} {found}" for name, found in latest["packages"].items())
     rows = [
         *inputs,
-        (Text("Where", "运行环境"), f"{session['profile']}: {session['hub']['title']}, {run.pod.slots} chips"),
-        (Text("Machine", "机器"), f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"),
-        (
-            Text("Versions", "版本"),
-            f"Python {session['python']}, "
-            + ", ".join(f"{name} {found}" for name, found in session["packages"].items()),
-        ),
+        (Text("Where", "运行环境"), "; ".join(places)),
+        (Text("Machine", "机器"), "; ".join(machines)),
+        (Text("Sessions", "会话"), ", ".join(one["started"] for one in sessions)),
+        (Text("Versions", "版本"), f"Python {latest['python']}, {versions}"),
         (Text("Folder", "目录"), str(run.store.root)),
     ]
     return [{"en": text.en, "zh": text.zh, "value": value} for text, value in rows]

@@ -35,7 +35,7 @@ class Run:
 
     def __init__(self, pipeline: str, request: Request, store: RunStore, pod: Pod, progress: RunProgress) -> None:
         self.pipeline, self.request, self.store, self.pod, self.progress = pipeline, request, store, pod, progress
-        self.started, self.clock = time.time(), time.perf_counter()
+        self.started = time.time()
         self.stages: list[StageSummary] = []
         self.recipes: list[dict[str, Any]] = []
 
@@ -43,11 +43,6 @@ class Run:
         """Keep the summary of a finished stage."""
         self.stages.append(summary)
         self.recipes.append(stage.recipe())
-
-    @property
-    def wall_s(self) -> float:
-        """Seconds since this process took the run up."""
-        return time.perf_counter() - self.clock
 
 
 def run_name(pipeline: str, label: str, request: Request) -> str:
