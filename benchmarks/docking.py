@@ -1,0 +1,48 @@
+"""Prepare and dock molecules as a worker's slot does: in one supervised child, without Dask and Prefect."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cluster.need import Need
+from domains.drug.prepare import Prepare, PrepareSettings
+from domains.drug.request import Search
+from domains.drug.vina import Dock, DockSettings
+from tasks.child import Child, Lost
+
+LIMIT_S = 600.0
+SEED = 42
+
+
+def settings(
+    path: Path, center: tuple[float, float, float], edge: float, search: Search, seed: int = SEED
+) -> DockSettings:
+    """Dock into a cube around this centre (Å)."""
+    return DockSettings(
+        receptor=path.stem,
+        receptor_sha256=str(path),
+        path=path,
+        center=center,
+        size=(edge, edge, edge),
+        search=search,
+        seed=seed,
+    )
+
+
+def prepare_and_dock(smiles: Sequence[str], dock: DockSettings) -> list[dict[str, Any]]:
+    """One row for each SMILES: its outcome, and where that is ok its molecule, score and pose."""
+    child = Child(Need().memory)
+    try:
+        child.open(Prepare, PrepareSettings(seed=dock.seed))
+        rows = [_step(child, {"smiles": one}) for one in smiles]
+        child.open(Dock, dock)
+        return [_step(child, row) if row["outcome"] == "ok" else row for row in rows]
+    finally:
+        child.close()  # waits for it, so that its CPU time is counted with that of this process
+
+
+def _step(child: Child, row: dict[str, Any]) -> dict[str, Any]:
+    answer = child.call(row, LIMIT_S)
+    if isinstance(answer, Lost):
+        return {**row, "outcome": answer.outcome, "reason": answer.reason}
+    return {**row, **answer.result}
