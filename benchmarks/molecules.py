@@ -16,7 +16,7 @@ ACID = Chem.MolFromSmarts("[CX3;!R](=O)[OX2H1]")
 AMINE = Chem.MolFromSmarts("[NX3;H2,H1;$(N-[CX4,c]);!$(N-[!#6]);!$(N-[CX3])]")
 # Neither part has an amide: each product then comes from one pair only.
 AMIDE = Chem.MolFromSmarts("[NX3][CX3]=[O,S,N]")
-FEWEST_HEAVY_ATOMS, MOST_HEAVY_ATOMS = 4, 15
+FEWEST_HEAVY_ATOMS, MOST_HEAVY_ATOMS = 4, 13
 LINKERS = (
     "",
     "NCC(=O)",
@@ -38,6 +38,34 @@ LINKERS = (
     "N1CCCC(C1)C(=O)",
     "Nc1cccc(c1)C(=O)",
     "NC(CC(C)C)C(=O)",
+    "NC(CCC)C(=O)",
+    "NC(CF)C(=O)",
+    "NC(CCl)C(=O)",
+    "NCC(C)C(=O)",
+    "NC(C)CC(=O)",
+    "NCC(O)C(=O)",
+    "NC(CC#N)C(=O)",
+    "NC(CCO)C(=O)",
+    "NC(COC)C(=O)",
+    "N1CCC1C(=O)",
+    "NCC1(CC1)C(=O)",
+    "NC1CC(C1)C(=O)",
+    "NCCOC(=O)",
+    "NCC(F)C(=O)",
+    "NCC(C)(C)C(=O)",
+    "NC(C(F)(F)F)C(=O)",
+    "NC(CSC)C(=O)",
+    "N(CC)CC(=O)",
+    "NC1(CCC1)C(=O)",
+    "NC1CCC1C(=O)",
+    "NC(C1CC1)C(=O)",
+    "NC(C#C)C(=O)",
+    "NC(CC=C)C(=O)",
+    "NC(OC)C(=O)",
+    "NC=CC(=O)",
+    "NCC#CC(=O)",
+    "NCSCC(=O)",
+    "NCOCC(=O)",
 )
 STRIDE = 1_000_003
 

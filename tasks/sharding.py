@@ -15,7 +15,7 @@ LONGEST_SHARD_S = 60.0
 SHORTEST_SHARD_S = 1.0
 SHARDS_PER_SLOT = 16
 MAX_SHARD_ROWS = 10_000
-WINDOW_ROWS = 200_000
+WINDOW_ROWS = 100_000
 
 
 def shard_seconds(total_s: float, slots: int) -> float:
