@@ -3,7 +3,6 @@
 import argparse
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ import pyarrow.compute as pc
 from benchmarks.bench import Row, main, scratch
 from benchmarks.runs import bare_run, cpu_seconds, in_flow, in_task
 from domains.model import Frozen
-from tasks.shard import Stage, run_here, uniform
+from tasks.shard import Stage, run_here
 from tasks.sharding import LONGEST_SHARD_S, cut
 
 ROWS, QUICK_ROWS = 1_000_000, 100_000
@@ -63,7 +62,7 @@ def trivial_stage() -> Stage:
         reads=("x",),
         carries=(),
         output=OUTPUT,
-        cost=partial(uniform, LONGEST_SHARD_S / (ROWS_PER_SHARD + 0.5)),
+        cost=LONGEST_SHARD_S / (ROWS_PER_SHARD + 0.5),
     )
 
 
@@ -96,7 +95,7 @@ def alone(rows: int, folder: Path) -> Taken:
     stage = trivial_stage()
     folder.mkdir()
     wall, cpu, shards = time.perf_counter(), time.process_time(), 0
-    for table, _ in cut(Numbers(rows).tables(stage.columns), stage.cost, LONGEST_SHARD_S):
+    for table, _ in cut(Numbers(rows).tables(stage.columns), stage.costs, LONGEST_SHARD_S):
         keys = pa.array([f"{number:032x}" for number in table["id"].to_pylist()])
         run_here(stage, table.append_column("key", keys), f"{shards:032x}", folder / f"shard-{shards:032x}.parquet")
         shards += 1

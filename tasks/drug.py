@@ -16,7 +16,7 @@ from domains.model import Frozen
 from tasks import drug_report
 from tasks.provenance import package_version
 from tasks.run import Run
-from tasks.shard import Stage, uniform
+from tasks.shard import Stage
 from tasks.stage import Source, Survivors, run_stage, run_stage_here
 
 NOTHING = pa.schema([])
@@ -56,7 +56,7 @@ def read_library(run: Run, library: Library, request: ScreeningRequest) -> Survi
         reads=("structure", "problem"),
         carries=("name", "structure"),
         output=NOTHING,
-        cost=partial(uniform, 1e-6),
+        cost=1e-6,
     )
     return run_stage_here(run, stage, LibraryRows(library, request.sample, request.seed))
 
@@ -73,7 +73,7 @@ def standardised(run: Run, source: Survivors) -> Survivors:
         version=f"1; rdkit {package_version('rdkit')}",
         reads=("structure",),
         output=standardise.OUTPUT,
-        cost=partial(uniform, 1.5e-3),
+        cost=1.5e-3,
     )
     return run_stage(run, stage, source)
 
@@ -92,7 +92,7 @@ def deduplicated(run: Run, source: Survivors) -> Survivors:
         reads=("inchikey",),
         carries=("name", "smiles"),
         output=NOTHING,
-        cost=partial(uniform, 1e-6),
+        cost=1e-6,
     )
     return run_stage_here(run, stage, source)
 
@@ -111,7 +111,7 @@ def drug_like(run: Run, source: Survivors, request: ScreeningRequest) -> Survivo
         reads=("smiles",),
         carries=("name", "smiles"),
         output=filters.OUTPUT,
-        cost=partial(uniform, 2.5e-3),
+        cost=2.5e-3,
     )
     return run_stage(run, stage, source)
 
@@ -179,7 +179,7 @@ def selected(run: Run, source: Survivors, most: int) -> Survivors:
         version="1",
         reads=("score",),
         output=NOTHING,
-        cost=partial(uniform, 1e-6),
+        cost=1e-6,
     )
     return run_stage_here(run, stage, source)
 

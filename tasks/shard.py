@@ -8,7 +8,6 @@ something that is not the row's fault.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +32,6 @@ VERDICT = [("outcome", pa.string()), ("reason", pa.string())]
 COSTS = [("wall_s", pa.float64()), ("cpu_s", pa.float64()), ("engine_s", pa.float64()), ("attempts", pa.int32())]
 
 
-def uniform(seconds: float, batch: pa.Table) -> np.ndarray:
-    """The same predicted seconds for every row; use with ``functools.partial``."""
-    return np.full(len(batch), seconds)
-
-
 @dataclass(frozen=True)
 class Stage:
     """One step of a funnel: a pure function of batches, or an engine class, with all that decides its result."""
@@ -51,7 +45,7 @@ class Stage:
     reads: tuple[str, ...]  # input columns that decide the result
     output: pa.Schema  # columns that the function adds
     carries: tuple[str, ...] = ("name",)  # input columns that are passed through
-    cost: Cost = partial(uniform, 1e-3)
+    cost: float | Cost = 1e-3  # predicted seconds a row
     need: Need = Need()
     attempts: int = 3
     limit_s: float = ROW_LIMIT_S
@@ -60,6 +54,10 @@ class Stage:
     def columns(self) -> list[str]:
         """All input columns."""
         return list(dict.fromkeys(("id", *self.reads, *self.carries)))
+
+    def costs(self, rows: pa.Table) -> np.ndarray:
+        """Predicted seconds of each row."""
+        return np.full(len(rows), self.cost) if isinstance(self.cost, float) else self.cost(rows)
 
     def recipe(self) -> dict[str, Any]:
         """What decides a result besides the row."""
@@ -72,51 +70,51 @@ class Stage:
         }
 
 
+@dataclass(frozen=True)
+class Made:
+    """What a stage function made of a shard, and what that took."""
+
+    table: pa.Table
+    cpu_s: float
+    engine_s: float = 0.0
+
+
 def run_shard(stage: Stage, rows: pa.Table, key: str, path: Path) -> ShardSummary:
     """Compute a shard in this slot's child and commit it; returns only its summary."""
-    started, wall = time.time(), time.perf_counter()
+    started = time.time()
     with child_of_slot(stage.need.memory) as child:
         child.open(stage.function, stage.settings)
-        made, cpu_s, engine_s = (_by_row if isinstance(stage.function, type) else _by_batch)(stage, rows, child)
-    return _commit(stage, rows, made, key, path, started, time.perf_counter() - wall, cpu_s, engine_s)
+        made = _by_row(stage, rows, child) if isinstance(stage.function, type) else _by_batch(stage, rows, child)
+    return _commit(stage, rows, made, key, path, started)
 
 
 def run_here(stage: Stage, rows: pa.Table, key: str, path: Path) -> ShardSummary:
     """Compute a shard in this process: for steps that only read and mark."""
-    started, wall, cpu = time.time(), time.perf_counter(), time.process_time()
-    made = stage.function(rows, stage.settings)
-    return _commit(stage, rows, made, key, path, started, time.perf_counter() - wall, time.process_time() - cpu, 0.0)
+    started, cpu = time.time(), time.process_time()
+    made = Made(stage.function(rows, stage.settings), time.process_time() - cpu)
+    return _commit(stage, rows, made, key, path, started)
 
 
-def _commit(
-    stage: Stage,
-    rows: pa.Table,
-    made: pa.Table,
-    key: str,
-    path: Path,
-    started: float,
-    wall_s: float,
-    cpu_s: float,
-    engine_s: float,
-) -> ShardSummary:
-    check_rows(stage.name, rows, made)
+def _commit(stage: Stage, rows: pa.Table, made: Made, key: str, path: Path, started: float) -> ShardSummary:
+    check_rows(stage.name, rows, made.table)
     table = rows.select(["id", "key", *(name for name in stage.carries if name not in stage.output.names)])
-    for name in made.column_names:
+    for name in made.table.column_names:
         if name not in table.column_names:
-            table = table.append_column(made.schema.field(name), made[name])
-    return commit_shard(
-        path, table, ShardSummary(key, len(rows), count(made), wall_s, cpu_s, engine_s, started, time.time(), here())
-    )
+            table = table.append_column(made.table.schema.field(name), made.table[name])
+    ended = time.time()
+    outcomes = count(made.table)
+    summary = ShardSummary(key, len(rows), outcomes, ended - started, made.cpu_s, made.engine_s, started, ended, here())
+    return commit_shard(path, table, summary)
 
 
 def _schema(stage: Stage, *extra: tuple[str, pa.DataType]) -> pa.Schema:
     return pa.schema([("id", pa.int64()), *stage.output, *VERDICT, *extra])
 
 
-def _by_batch(stage: Stage, rows: pa.Table, child: Child) -> tuple[pa.Table, float, float]:
-    answer = child.call(rows, max(BATCH_LIMIT_S, BATCH_LIMIT_FACTOR * float(stage.cost(rows).sum())))
+def _by_batch(stage: Stage, rows: pa.Table, child: Child) -> Made:
+    answer = child.call(rows, max(BATCH_LIMIT_S, BATCH_LIMIT_FACTOR * float(stage.costs(rows).sum())))
     if isinstance(answer, Answer):
-        return answer.result.select(_schema(stage).names), answer.cpu_s, 0.0
+        return Made(answer.result.select(_schema(stage).names), answer.cpu_s)
     made: list[pa.Table] = []
     cpu_s = 0.0
     for at in range(len(rows)):
@@ -127,11 +125,11 @@ def _by_batch(stage: Stage, rows: pa.Table, child: Child) -> tuple[pa.Table, flo
         else:
             made.append(one.result.select(_schema(stage).names).cast(_schema(stage)))
             cpu_s += one.cpu_s
-    return pa.concat_tables(made), cpu_s, 0.0
+    return Made(pa.concat_tables(made), cpu_s)
 
 
-def _by_row(stage: Stage, rows: pa.Table, child: Child) -> tuple[pa.Table, float, float]:
-    limits = np.maximum(stage.limit_s, ROW_LIMIT_FACTOR * stage.cost(rows))
+def _by_row(stage: Stage, rows: pa.Table, child: Child) -> Made:
+    limits = np.maximum(stage.limit_s, ROW_LIMIT_FACTOR * stage.costs(rows))
     made: list[dict[str, Any]] = []
     for row, limit_s in zip(rows.select(["id", *stage.reads]).to_pylist(), limits, strict=True):
         started = time.perf_counter()
@@ -143,7 +141,7 @@ def _by_row(stage: Stage, rows: pa.Table, child: Child) -> tuple[pa.Table, float
             spent = {"wall_s": answer.wall_s, "cpu_s": answer.cpu_s, "engine_s": 0.0}
             made.append({**spent, **answer.result, "id": row["id"], "attempts": attempts})
     table = pa.Table.from_pylist(made, schema=_schema(stage, *COSTS))
-    return table, sum(row["cpu_s"] for row in made), sum(row["engine_s"] for row in made)
+    return Made(table, sum(row["cpu_s"] for row in made), sum(row["engine_s"] for row in made))
 
 
 def _attempt(stage: Stage, message: object, limit_s: float, child: Child) -> tuple[Answer | Lost, int]:

@@ -5,6 +5,7 @@ what is queued, and a stage is one task run however many shards it has.
 """
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
@@ -86,8 +87,7 @@ Execute = Callable[[Iterator[Pending], StageStore], Iterable[ShardSummary]]
 def _run(run: Run, stage: Stage, source: Source, execute: Execute, chips_held: int) -> Survivors:
     started = time.perf_counter()
     store = run.store.stage(stage.name)
-    predicted = sum(float(stage.cost(table).sum()) for table in source.tables(stage.columns))
-    seconds = store.begin(stage.recipe(), shard_seconds(predicted, run.pod.slots))
+    seconds = store.begin(stage.recipe(), shard_seconds(_predicted(stage, source), run.pod.slots))
     done = store.committed()
     finished: dict[str, ShardSummary] = {}
     with run.progress.stage(stage.name, stage.title, source.rows) as progress:
@@ -95,6 +95,9 @@ def _run(run: Run, stage: Stage, source: Source, execute: Execute, chips_held: i
         for summary in execute(pending, store):
             finished[summary.key] = summary
             progress.advance(summary.rows)
+    # A newer version may cut other shards: what the earlier ones cover, these now cover too.
+    for key in done.keys() - finished.keys():
+        store.shard_path(key).unlink()
     before = sum(summary.rows for key, summary in finished.items() if key in done)
     result = summarise(
         stage.name,
@@ -110,6 +113,13 @@ def _run(run: Run, stage: Stage, source: Source, execute: Execute, chips_held: i
     return Survivors(store, result)
 
 
+def _predicted(stage: Stage, source: Source) -> float:
+    """Seconds of all rows; they are read for it only where they differ."""
+    if isinstance(stage.cost, float):
+        return stage.cost * source.rows
+    return sum(float(stage.costs(table).sum()) for table in source.tables(stage.columns))
+
+
 def _pending(
     stage: Stage,
     source: Source,
@@ -119,8 +129,8 @@ def _pending(
     progress: StageProgress,
 ) -> Iterator[Pending]:
     """Name every shard; set the finished ones aside, yield the others."""
-    prefix = hashlib.blake2b(repr(sorted(stage.recipe().items())).encode(), digest_size=16)
-    for rows, _ in cut(source.tables(stage.columns), stage.cost, seconds):
+    prefix = hashlib.blake2b(json.dumps(stage.recipe(), sort_keys=True).encode(), digest_size=16)
+    for rows, _ in cut(source.tables(stage.columns), stage.costs, seconds):
         keys = _row_keys(prefix, rows, stage.reads)
         ids = rows["id"].to_numpy().tobytes()
         key = hashlib.blake2b(("".join(keys)).encode() + ids, digest_size=16).hexdigest()
@@ -143,25 +153,18 @@ def _row_keys(prefix: Any, rows: pa.Table, reads: tuple[str, ...]) -> list[str]:
 
 def _on_dask(run: Run, stage: Stage, pending: Iterator[Pending], store: StageStore) -> Iterator[ShardSummary]:
     """Yield summaries as shards finish; a future is released at once, so only what is in flight is held."""
-    with Client(run.pod.address, set_as_default=False) as client, dask.annotate(**stage.need.annotations()):
+    with Client(run.pod.address, set_as_default=False) as client:
         completed = as_completed(loop=client.loop)
 
         def submit() -> bool:
-            item = next(pending, None)
-            if item is not None:
-                key, rows = item
-                completed.add(
-                    client.submit(
-                        run_shard,
-                        stage,
-                        rows,
-                        key,
-                        store.shard_path(key),
-                        key=f"{stage.name}-{run.store.name}-{key}",
-                        pure=False,
-                    )
-                )
-            return item is not None
+            key, rows = next(pending, (None, None))
+            if key is None:
+                return False
+            name = f"{stage.name}-{run.store.name}-{key}"
+            with dask.annotate(**stage.need.annotations()):
+                future = client.submit(run_shard, stage, rows, key, store.shard_path(key), key=name, pure=False)
+            completed.add(future)
+            return True
 
         in_flight = sum(submit() for _ in range(IN_FLIGHT_PER_SLOT * run.pod.slots))
         while in_flight:

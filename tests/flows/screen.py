@@ -1,8 +1,12 @@
 """A screen that is real and takes seconds: a small box on EGFR, a short search, fourteen records."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from domains.drug import receptors
@@ -74,10 +78,20 @@ def ai4s(*words: str, runs: Path, api: str | None = None, cwd: Path | None = Non
     )  # fmt: skip
 
 
-def start_ai4s(*words: str, runs: Path, api: str | None, home: Path | None = None) -> subprocess.Popen[str]:
-    """Start a command in a session of its own; ``home`` is where its own Prefect server keeps its database."""
+@contextmanager
+def started(*words: str, runs: Path, api: str | None, home: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+    """A command in a session of its own, all of which is gone in the end, whatever the test did.
+
+    ``home`` is where its own Prefect server keeps its database.
+    """
     env = {**environment(runs, api), **({"PREFECT_HOME": str(home)} if home else {})}
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "flows.cli", *words],
         env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from tests.flows.screen import LIBRARY, TABLES, ai4s, options, start_ai4s
+from tests.flows.screen import LIBRARY, TABLES, ai4s, environment, options, started
 
 pytestmark = pytest.mark.slow
 
 # Long enough to be killed in the middle: full searches of small molecules in a small box take about a second each.
 SEARCH = {"exhaustiveness": 4, "max_evals": 0, "n_poses": 3}
+ENDLESS = {"exhaustiveness": 128, "max_evals": 0, "n_poses": 3}
 
 
 def processes_of(session: int) -> list[psutil.Process]:
@@ -65,16 +67,16 @@ def test_a_screen_killed_at_random_moments_ends_like_one_that_was_not(prefect_ap
     for attempt in range(40):
         before = shards(runs / "killed")
         words = ["run", "drug-screening", *options(tmp_path, name="killed", search=SEARCH)]
-        process = start_ai4s(*words, runs=runs, api=prefect_api)
-        begun = time.monotonic()
-        # Let it get past start-up, then kill every second or so: first workers and children, at last the flow itself.
-        while process.poll() is None and len(kills) < 22:
-            time.sleep(chance.uniform(0.3, 1.5))
-            if not (runs / "killed" / "library").exists() or time.monotonic() - begun < 3:
-                continue
-            killed = kill_something(process.pid, chance, flow_only=time.monotonic() - begun > 12 and attempt < 6)
-            kills += [killed] if killed else []
-        process.communicate()
+        with started(*words, runs=runs, api=prefect_api) as process:
+            begun = time.monotonic()
+            # Past start-up, kill every second or so: first workers and children, at last the flow itself.
+            while process.poll() is None and len(kills) < 22:
+                time.sleep(chance.uniform(0.3, 1.5))
+                if not (runs / "killed" / "library").exists() or time.monotonic() - begun < 3:
+                    continue
+                killed = kill_something(process.pid, chance, flow_only=time.monotonic() - begun > 12 and attempt < 6)
+                kills += [killed] if killed else []
+            process.wait()
         assert all(shards(runs / "killed")[path] == stamp for path, stamp in before.items()), (
             "a finished shard was done again"
         )
@@ -93,24 +95,32 @@ def test_a_screen_killed_at_random_moments_ends_like_one_that_was_not(prefect_ap
     assert sorted(ids) == list(range(len(LIBRARY.splitlines())))
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_stopped_screen_leaves_no_process_behind(prefect_api, tmp_path, how):
-    search = {"exhaustiveness": 128, "max_evals": 0, "n_poses": 3}
-    runs = tmp_path / "runs"
-    process = start_ai4s(
-        "run", "drug-screening", *options(tmp_path, name="stopped", search=search), runs=runs, api=prefect_api
-    )
-    while not (runs / "stopped" / "dock" / "stage.json").exists():
+def until_docking(process: subprocess.Popen[str], run: Path) -> None:
+    """Wait until a command has an engine at work on the full dock."""
+    while not (run / "dock" / "stage.json").exists():
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.2)
     time.sleep(3)
-    assert any("tasks.child" in " ".join(one.cmdline()) for one in processes_of(process.pid))
-    os.kill(process.pid, how)
-    stopped = time.monotonic()
+    assert any("tasks.child" in one.cmdline() for one in processes_of(process.pid))
+
+
+def assert_all_end(process: subprocess.Popen[str], within_s: float = 10.0) -> None:
+    """Every process of a command ends in time."""
+    begun = time.monotonic()
     while left := processes_of(process.pid):
-        assert time.monotonic() - stopped < 10, [one.cmdline() for one in left]
+        assert time.monotonic() - begun < within_s, [one.cmdline() for one in left]
         time.sleep(0.1)
-    output = process.communicate()[0]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_screen_leaves_no_process_behind(prefect_api, tmp_path, how):
+    runs = tmp_path / "runs"
+    words = options(tmp_path, name="stopped", search=ENDLESS)
+    with started("run", "drug-screening", *words, runs=runs, api=prefect_api) as process:
+        until_docking(process, runs / "stopped")
+        os.kill(process.pid, how)
+        assert_all_end(process)
+        output = process.communicate()[0]
     assert "Traceback" not in output
     if how is signal.SIGINT:
         assert "ai4s resume stopped" in output
@@ -137,14 +147,12 @@ def test_a_disk_that_fills_up_stops_the_screen_and_a_resume_finishes_it(prefect_
         "$@" > {tmp_path}/second.log 2>&1 ; echo "second $?"
         cp -r {runs}/full {tmp_path}/full
     """
-    from tests.flows.screen import environment
-
     done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", script, "sh", os.sys.executable, "-m", "flows.cli", "run", "drug-screening", *words],
+        ["unshare", "-rm", "sh", "-c", script, "sh", sys.executable, "-m", "flows.cli", "run", "drug-screening", *words],
         env=environment(runs, prefect_api), capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     first, second = (tmp_path / "first.log").read_text(), (tmp_path / "second.log").read_text()
-    assert "first 2" in done.stdout, (done.stdout, done.stderr, first)
+    assert done.stdout.split()[:3] == ["first", "2", "0"], (done.stdout, done.stderr, first)
     assert "no space left" in first
     assert "Traceback" not in first
     assert "second 0" in done.stdout, second
@@ -156,39 +164,27 @@ def test_a_cancel_on_the_prefect_page_stops_the_work(prefect_api, tmp_path):
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
     from prefect.states import Cancelling
 
-    search = {"exhaustiveness": 128, "max_evals": 0, "n_poses": 3}
     runs = tmp_path / "runs"
-    process = start_ai4s(
-        "run", "drug-screening", *options(tmp_path, name="cancelled", search=search), runs=runs, api=prefect_api
-    )
-    while not (runs / "cancelled" / "dock" / "stage.json").exists():
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.2)
-    with get_client(sync_client=True) as client:
-        running = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=["RUNNING"])))
-        # Runs that other tests killed stay Running on the server.
-        run = max(client.read_flow_runs(flow_run_filter=running), key=lambda run: run.start_time)
-        client.set_flow_run_state(run.id, Cancelling(), force=True)
-        cancelled = time.monotonic()
-        while processes_of(process.pid):
-            assert time.monotonic() - cancelled < 10
-            time.sleep(0.1)
-        assert client.read_flow_run(run.id).state.is_cancelled()
-    assert "ai4s resume cancelled" in process.communicate()[0]
+    words = options(tmp_path, name="cancelled", search=ENDLESS)
+    running = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=["RUNNING"])))
+    with started("run", "drug-screening", *words, runs=runs, api=prefect_api) as process:
+        until_docking(process, runs / "cancelled")
+        with get_client(sync_client=True) as client:
+            # Runs that other tests killed stay Running on the server: the newest is ours.
+            run = max(client.read_flow_runs(flow_run_filter=running), key=lambda run: run.start_time)
+            client.set_flow_run_state(run.id, Cancelling(), force=True)
+            assert_all_end(process)
+            assert client.read_flow_run(run.id).state.is_cancelled()
+        assert "ai4s resume cancelled" in process.communicate()[0]
 
 
 def test_a_killed_command_takes_its_own_server_along(tmp_path):
     runs = tmp_path / "runs"
-    process = start_ai4s(
-        "run", "drug-screening", *options(tmp_path, name="alone"), runs=runs, api=None, home=tmp_path / "prefect"
-    )
-    while not (runs / "alone" / "library" / "stage.json").exists():
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.1)
-    assert any("flows.server" in one.cmdline() for one in processes_of(process.pid))
-    process.kill()
-    killed = time.monotonic()
-    while left := processes_of(process.pid):
-        assert time.monotonic() - killed < 10, [one.cmdline() for one in left]
-        time.sleep(0.1)
-    process.communicate()
+    words = options(tmp_path, name="alone")
+    with started("run", "drug-screening", *words, runs=runs, api=None, home=tmp_path / "prefect") as process:
+        while not (runs / "alone" / "library" / "stage.json").exists():
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.1)
+        assert any("flows.server" in one.cmdline() for one in processes_of(process.pid))
+        process.kill()
+        assert_all_end(process)

@@ -3,7 +3,6 @@ import random
 import signal
 import threading
 import time
-from functools import partial
 
 import psutil
 import pyarrow as pa
@@ -14,7 +13,7 @@ from cluster.launch import start
 from tasks.child import EngineFailed
 from tasks.outcomes import ContractBroken
 from tasks.results import write_outcomes
-from tasks.shard import Stage, uniform
+from tasks.shard import Stage
 from tasks.stage import Narrowed, run_stage, run_stage_here
 from tasks.store import Refused
 from tests import engines
@@ -24,7 +23,7 @@ def batch_stage(name="double", function=engines.doubled, cost_s=0.01, **changes)
     settings = changes.pop("settings", engines.Settings())
     return Stage(
         name, name, name, function, settings, version="1", reads=("value",), output=engines.OUTPUT,
-        cost=partial(uniform, cost_s), **changes,
+        cost=cost_s, **changes,
     )  # fmt: skip
 
 
@@ -118,6 +117,17 @@ def test_a_lost_shard_is_all_that_is_computed_again(make_run, numbers):
     again = run_stage(run, batch_stage(), numbers(1000))
     assert again.summary.rows - again.summary.rows_before == pa.parquet.read_metadata(files[2]).num_rows
     assert {path.name for path in files} == set(whole)
+
+
+def test_another_cut_of_the_same_rows_leaves_no_row_twice(make_run, numbers):
+    """A newer version may predict other costs: its shards have other names and cover the same rows."""
+    run = make_run()
+    run_stage(run, batch_stage(cost_s=0.01), numbers(1000))
+    old = set((run.store.root / "double").glob("shard-*.parquet"))
+    result = run_stage(run, batch_stage(cost_s=0.02), numbers(1000))
+    assert result.summary.rows == 1000
+    assert [row["id"] for row in rows_of(run, "double")] == list(range(1000))
+    assert not old & set((run.store.root / "double").glob("shard-*.parquet"))
 
 
 def test_a_changed_stage_is_refused_on_resume(make_run, numbers):
