@@ -42,4 +42,4 @@ lock:
 		--extra dev --extra drug --extra bench pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) runs build *.egg-info
+	rm -rf $(VENV) build *.egg-info

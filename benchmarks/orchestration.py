@@ -95,7 +95,7 @@ def alone(rows: int, folder: Path) -> Taken:
     stage = trivial_stage()
     folder.mkdir()
     wall, cpu, shards = time.perf_counter(), time.process_time(), 0
-    for table, _ in cut(Numbers(rows).tables(stage.columns), stage.costs, LONGEST_SHARD_S):
+    for table in cut(Numbers(rows).tables(stage.columns), stage.costs, LONGEST_SHARD_S):
         keys = pa.array([f"{number:032x}" for number in table["id"].to_pylist()])
         run_here(stage, table.append_column("key", keys), f"{shards:032x}", folder / f"shard-{shards:032x}.parquet")
         shards += 1

@@ -1,24 +1,22 @@
 """The topology of the machine we stand on."""
 
-import os
 import platform
 
-import psutil
+from dask.system import CPU_COUNT
+from distributed.system import MEMORY_LIMIT
 
 from cluster.topology import ChipKind, Figure, Link, Supernode, Topology
 
 
 def cores() -> int:
-    """CPU cores this process may use: affinity and container limits counted, not only what the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """CPU cores this process may use: affinity and container quotas counted, not only what the machine has."""
+    return int(CPU_COUNT)
 
 
 def laptop() -> Topology:
     """This machine as a hub of one supernode with one host; its chips are the cores this process may use."""
     chips = cores()
-    memory = psutil.virtual_memory().total / 2**30
+    memory = MEMORY_LIMIT / 2**30
     assumed = Link(
         bandwidth=Figure(value=20, unit="GB/s", status="assumed", source="shared memory of one machine"),
         latency=Figure(value=1, unit="us", status="assumed", source="shared memory of one machine"),
@@ -26,7 +24,9 @@ def laptop() -> Topology:
     core = ChipKind(
         title=f"CPU core ({platform.machine()})",
         device="cpu",
-        memory=Figure(value=round(memory / chips, 2), unit="GiB", status="measured", source="total memory / cores"),
+        memory=Figure(
+            value=round(memory / chips, 2), unit="GiB", status="measured", source="memory this process may use / cores"
+        ),
     )
     return Topology(
         name="laptop",

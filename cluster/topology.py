@@ -6,7 +6,7 @@ Loaded from YAML; what is wrong in a file is named by file, line and key.
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -39,6 +39,12 @@ class ChipKind(_Model):
     device: Literal["cpu", "gpu", "npu"]
     memory: Figure
 
+    @model_validator(mode="after")
+    def _memory_in_gib(self) -> Self:
+        if self.memory.unit != "GiB":
+            raise ValueError(f"memory is given in {self.memory.unit}; give it in GiB")
+        return self
+
 
 class Link(_Model):
     """The fabric between the children of one level."""
@@ -52,7 +58,7 @@ class Supernode(_Model):
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
     hosts: int = Field(ge=1)
-    chips: dict[str, int] = Field(min_length=1, max_length=1)
+    chips: dict[str, Annotated[int, Field(ge=1)]] = Field(min_length=1, max_length=1)
 
 
 class Place(_Model):
@@ -118,8 +124,8 @@ def load(name: str) -> Topology:
         origin = name
         try:
             text = Path(name).read_text()
-        except OSError as error:
-            raise TopologyError(f"hub file {name}: {error.strerror}") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise TopologyError(f"hub file {name}: {getattr(error, 'strerror', None) or 'is not text'}") from None
     elif name in presets():
         origin, text = f"{name}.yaml", (files("cluster") / "hubs" / f"{name}.yaml").read_text()
     else:

@@ -1,9 +1,15 @@
 """The base of every request and settings model, and the protocol of an engine."""
 
+import os
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
+
+
+def absolute_path(text: str) -> str:
+    """A path as a user writes it, made absolute; an unknown ``~name`` stays as it is."""
+    return os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 (Path.expanduser raises there)
 
 
 class Frozen(BaseModel):

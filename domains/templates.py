@@ -41,7 +41,6 @@ class Pipeline:
     name: str
     title: str
     title_zh: str
-    examples: tuple[str, ...]
     request: type[Frozen]
     check: Callable[[Any], Checked]
 
@@ -53,7 +52,6 @@ PIPELINES = {
             "drug-screening",
             "Screen a library of molecules against a receptor by docking",
             "用分子对接对化合物库进行虚拟筛选",
-            ("Screen nci-5k against EGFR and show the 50 best", "用 nci-5k 分子库筛选 EGFR，列出前 50 名"),
             ScreeningRequest,
             check_screening,
         ),

@@ -21,12 +21,13 @@ def _user_errors() -> Iterator[None]:
     """A person's mistake ends in one message and exit status 2, never in a traceback."""
     from cluster.topology import TopologyError
     from domains.errors import InvalidRequest
+    from flows.server import ServerFailed
     from tasks.child import EngineFailed
     from tasks.store import Refused
 
     try:
         yield
-    except (InvalidRequest, TopologyError, Refused, EngineFailed) as error:
+    except (InvalidRequest, TopologyError, Refused, EngineFailed, ServerFailed) as error:
         click.secho(f"error: {error}", fg="red", err=True)
         sys.exit(2)
 
@@ -93,11 +94,11 @@ def _pipeline_command(name: str) -> click.Command:
 
     def start(as_json: bool, **given: Any) -> None:
         values = {}
-        for parameter, value in given.items():
-            path = parameter.replace("__", ".")
-            if value is not None:
-                values[path] = parsed(value, fields[path]) if isinstance(value, str) else value
         with _user_errors():
+            for parameter, value in given.items():
+                path = parameter.replace("__", ".")
+                if value is not None:
+                    values[path] = parsed(path, value, fields[path]) if isinstance(value, str) else value
             _validate_and_run(name, nested(values), as_json)
 
     return click.Command(name, params=options, callback=start, help=found.title)
@@ -135,7 +136,7 @@ def _validate_and_run(name: str, content: dict[str, Any], as_json: bool) -> None
 def _show_result(result: dict[str, Any]) -> None:
     from rich.console import Console
 
-    console = Console()
+    console = Console(markup=False)
     _print_table(result["hits"][:10], f"Top hits of {result['run']}")
     if len(result["hits"]) > 10:
         console.print(f"... and {len(result['hits']) - 10} more in hits.csv")
@@ -163,7 +164,7 @@ def _print_table(rows: list[dict[str, Any]], title: str = "") -> None:
                 for value in row.values()
             )
         )
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 def _table_command(rows: Callable[..., list[dict[str, Any]]], empty: str) -> Callable[..., None]:

@@ -31,8 +31,9 @@ def drug_screening(request: ScreeningRequest = ScreeningRequest()) -> dict[str, 
         InvalidRequest: before anything starts, when the request cannot run.
     """
     screen = check(request)
-    library, receptor = screen.library, screen.receptor
+    library = screen.library
     with open_run(PIPELINE, request, screen) as run:
+        receptor = drug.place_receptor(run, screen.receptor)
         records = drug.read_library(run, library, request)
         molecules = drug.standardised(run, records)
         unique = drug.deduplicated(run, molecules)

@@ -36,16 +36,18 @@ def prepare_environment() -> None:
 
 
 def _log_to_terminal() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", datefmt="%H:%M:%S"))
+    """Where there is no terminal for bars, the lines that go to the run's page go to the log as well."""
     log = logging.getLogger("ai4s")
-    log.addHandler(handler)
+    if not sys.stderr.isatty():
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", datefmt="%H:%M:%S"))
+        log.addHandler(handler)
     log.setLevel(logging.INFO)
 
 
 def _prefect_server() -> tuple[str, Callable[[], None]]:
     """The server that is named, which must answer, or one of our own; its address, and a wait until it is there."""
-    import httpx
+    from prefect.client.orchestration import get_client
     from prefect.context import refresh_global_settings_context
     from prefect.settings import get_current_settings
 
@@ -58,27 +60,30 @@ def _prefect_server() -> tuple[str, Callable[[], None]]:
         refresh_global_settings_context()
         return own.url, own.wait
     try:
-        httpx.get(f"{url}/health", timeout=10).raise_for_status()
-    except httpx.HTTPError as error:
+        with get_client(sync_client=True) as client:
+            problem = client.api_healthcheck()
+    except Exception as error:  # whatever a wrong address makes the client raise
+        problem = error
+    if problem is not None:
         raise InvalidRequest(
             "PREFECT_API_URL",
             url,
-            f"no Prefect server answers there ({error})",
+            f"no Prefect server answers there ({problem})",
             "start it with 'prefect server start', or unset the variable to use one of its own",
-        ) from None
+        )
     return url.removesuffix("/api"), lambda: None
 
 
 def execute(pipeline: Pipeline, request: Any) -> dict[str, Any]:
     """Check a request, run its flow in this process, return its result; raises what a person did wrong before it starts."""
+    prepare_environment()  # before anything imports Prefect
     from rich.console import Console
 
     from tasks.report import duration
     from tasks.run import open_store, place_of, run_name
 
-    prepare_environment()
     _log_to_terminal()
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     profile, topology = place_of(request)
     checked = pipeline.check(request)
     name = run_name(pipeline.name, checked.label, request)
@@ -102,7 +107,7 @@ def _interruptible(flow: Any, request: Any, name: str) -> dict[str, Any]:
     try:
         result: dict[str, Any] = flow.with_options(on_running=[watch.start])(request)
     except KeyboardInterrupt:
-        watch.confirm()
         print(f"Stopped; finished shards are kept. Go on with: ai4s resume {name}", file=sys.stderr)
+        watch.confirm()
         sys.exit(130)
     return result

@@ -43,13 +43,16 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def parsed(text: str, field: FieldInfo) -> Any:
+def parsed(name: str, text: str, field: FieldInfo) -> Any:
     """An option's text as a value: ``1,2,3`` for a tuple, YAML for the rest, and text for text."""
     if field.annotation is str or str in get_args(field.annotation):
         return text
-    if get_origin(field.annotation) is tuple:
-        return [yaml.safe_load(part) for part in text.strip("[]()").split(",") if part.strip()]
-    return yaml.safe_load(text)
+    try:
+        if get_origin(field.annotation) is tuple:
+            return [yaml.safe_load(part) for part in text.strip("[]()").split(",") if part.strip()]
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise InvalidRequest(name, text, "cannot be read as a value", field.description or "") from None
 
 
 def read_yaml(path: Path) -> tuple[str, dict[str, Any]]:

@@ -9,13 +9,18 @@ from domains.errors import InvalidRequest, closest
 from tasks.settings import Settings
 
 
+def _newer(path: Path, other: Path) -> bool:
+    """True when both are there and the first was written last: a session begins with the one and ends with the other."""
+    return path.exists() and other.exists() and path.stat().st_mtime >= other.stat().st_mtime
+
+
 def list_runs() -> list[dict[str, Any]]:
     """Every run of the runs folder, newest first."""
     root = Settings().runs.expanduser()
     rows = []
     for noted in sorted(root.glob("*/request.json"), key=lambda path: path.stat().st_mtime, reverse=True):
         folder = noted.parent
-        finished = (folder / "report.html").exists()
+        finished = _newer(folder / "report.html", folder / "provenance.json")
         started = datetime.fromtimestamp(noted.stat().st_mtime, UTC)
         stages = sorted(folder.glob("*/stage.json"), key=lambda path: path.stat().st_mtime)
         rows.append(

@@ -8,12 +8,17 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
 import httpx
 
 START_LIMIT_S = 120.0
+
+
+class ServerFailed(RuntimeError):
+    """A server of our own that did not come up."""
 
 
 class OwnServer:
@@ -26,29 +31,31 @@ class OwnServer:
         self.url = f"http://127.0.0.1:{port}"
         env = {**os.environ, "PREFECT_API_URL": f"{self.url}/api", "PREFECT_SERVER_UI_API_URL": f"{self.url}/api"}
         # Its messages are for the people who run servers; a start that fails is told with them.
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the server)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "flows.server", str(os.getpid()), str(port)],
             env=env,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=self._log,
+            process_group=0,  # Ctrl-C stops the flow; the flow still has to tell this server so
         )
         # At exit and no sooner: Prefect sends a run's last logs and events while the interpreter winds up.
         atexit.register(self._stop)
 
     def wait(self) -> None:
-        """Return when the server answers; raises RuntimeError when it ends or takes too long."""
+        """Return when the server answers; raises ServerFailed when it ends or takes too long."""
         limit = time.monotonic() + START_LIMIT_S
         while time.monotonic() < limit:
             if self.process.poll() is not None:
-                assert self.process.stderr is not None
-                raise RuntimeError(f"the Prefect server ended at its start: {self.process.stderr.read()[-2000:]}")
+                self._log.seek(0)
+                words = self._log.read().decode(errors="replace").strip()
+                raise ServerFailed(f"the Prefect server ended at its start: {words[-2000:]}")
             try:
                 if httpx.get(f"{self.url}/api/health", timeout=2).is_success:
                     return
             except httpx.HTTPError:
                 time.sleep(0.1)
-        raise RuntimeError(f"the Prefect server did not answer within {START_LIMIT_S:.0f} s")
+        raise ServerFailed(f"the Prefect server did not answer within {START_LIMIT_S:.0f} s")
 
     def _stop(self) -> None:
         self.process.terminate()

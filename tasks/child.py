@@ -52,7 +52,9 @@ class Lost:
 def serve(read_fd: int, write_fd: int, memory: int) -> None:
     """Take ``open`` (a function or an engine class, its settings) and ``call`` (a batch or a row), until the pipe closes."""
     _die_with_parent()
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     requests, answers = Connection(read_fd, writable=False), Connection(write_fd, readable=False)
     compute: Callable[[Any], Any] | None = None
     while True:
@@ -105,6 +107,7 @@ class Child:
         """Make this function or engine the one that answers; raises EngineFailed when it cannot be built."""
         if self.process is not None and self.process.poll() is None and self.opened == (function, settings):
             return
+        self._last_words()  # an engine may talk for days: only what it said last is of use
         # An exception is the engine's own word and final; a process that ended may have been killed by anybody.
         reason = ""
         for _ in range(START_ATTEMPTS):
@@ -147,6 +150,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._log,
+            process_group=0,  # Ctrl-C in the terminal is for the flow, which then decides
             env={**os.environ, **threads},
         )
         os.close(child_reads)

@@ -1,6 +1,7 @@
 """The stages of the drug funnel as Prefect tasks: each names its function, what decides its result, and its cost."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -8,7 +9,7 @@ import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from domains.drug import filters, prepare, selection, standardise, vina
+from domains.drug import filters, plan, prepare, selection, standardise, vina
 from domains.drug.library import Library
 from domains.drug.receptors import Receptor
 from domains.drug.request import COARSE, ScreeningRequest, Search
@@ -18,6 +19,7 @@ from tasks.provenance import package_version
 from tasks.run import Run
 from tasks.shard import Stage
 from tasks.stage import Source, Survivors, run_stage, run_stage_here
+from tasks.store import write_atomic
 
 NOTHING = pa.schema([])
 
@@ -40,6 +42,13 @@ class LibrarySettings(Frozen):
     sha256: str
     sample: int | None
     seed: int
+
+
+def place_receptor(run: Run, receptor: Receptor) -> Receptor:
+    """Copy the receptor into the run, and dock into that copy: the user's file may change or go."""
+    path = run.store.root / "receptor.pdbqt"
+    write_atomic(path, receptor.path.read_bytes(), replace=False)
+    return replace(receptor, path=path)
 
 
 @task(name="library", cache_policy=NO_CACHE)
@@ -73,7 +82,7 @@ def standardised(run: Run, source: Survivors) -> Survivors:
         version=f"1; rdkit {package_version('rdkit')}",
         reads=("structure",),
         output=standardise.OUTPUT,
-        cost=1.5e-3,
+        cost=plan.STANDARDISE_S,
     )
     return run_stage(run, stage, source)
 
@@ -111,7 +120,7 @@ def drug_like(run: Run, source: Survivors, request: ScreeningRequest) -> Survivo
         reads=("smiles",),
         carries=("name", "smiles"),
         output=filters.OUTPUT,
-        cost=2.5e-3,
+        cost=plan.FILTER_S,
     )
     return run_stage(run, stage, source)
 

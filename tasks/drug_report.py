@@ -1,10 +1,10 @@
 """What a screen delivers: tables, poses, the report page, and the same as Prefect artifacts."""
 
 import base64
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from markupsafe import Markup
@@ -35,18 +35,17 @@ def deliver(
     docked: Survivors,
 ) -> dict[str, Any]:
     """Write everything into the run's folder and publish the artifacts; returns what the flow's caller sees."""
-    ranked = hits.rank(docked.tables(["id", "name", "score", "pose", "heavy_atoms"]))
-    best = ranked[: request.top]
-    ids = [row["id"] for row in best]
+    ranked = hits.rank(docked.tables(hits.RANKED.names), hits.RANKED)
+    ids = ranked["id"][: request.top].to_pylist()
+    best = hits.gather(docked.tables(["id", "score", "pose"]), ids)
     molecules = hits.gather(candidates.tables(["id", "name", "smiles", *PROPERTIES, "alerts"]), ids)
     shapes = hits.gather(ligands.tables(["id", "mol", "atom_map", "heavy_atoms"]), ids)
-    top = hits.join(best, molecules, shapes)
+    top = hits.join([best[number] for number in ids], molecules, shapes)
     root = run.store.root
     write_outcomes(run.store, run.stages)
     _write_scores(run, ranked)
     write_atomic(root / "hits.csv", hits.as_csv(top))
     write_atomic(root / "hits.sdf", hits.as_sdf(top).encode())
-    shutil.copyfile(receptor.path, root / "receptor.pdbqt")
     report = write_report(run, _findings(run, library, receptor, request, ranked, top))
     _publish(run, receptor, top, report)
     return {
@@ -62,16 +61,15 @@ def deliver(
     }
 
 
-def _coarse_scores(run: Run) -> list[float]:
-    tables = run.store.stage("dock-coarse").tables(["score"])
-    return [score for table in tables for score in table["score"].to_pylist()]
+def _coarse_scores(run: Run) -> np.ndarray:
+    scores = [table["score"].to_numpy() for table in run.store.stage("dock-coarse").tables(["score"])]
+    return np.concatenate([np.empty(0), *scores])
 
 
-def _write_scores(run: Run, ranked: Sequence[Mapping[str, Any]]) -> None:
-    """Every score of the run: id, name, score of the full dock; sorted by score, then id."""
-    table = pa.table({name: [row[name] for row in ranked] for name in hits.SCORE_COLUMNS})
+def _write_scores(run: Run, ranked: pa.Table) -> None:
+    """Every score of the full dock: id, name, score; best first."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
+    pq.write_table(ranked.select(["id", "name", "score"]), sink, compression="zstd")
     write_atomic(run.store.root / "scores.parquet", bytes(sink.getvalue()))
 
 
@@ -80,13 +78,11 @@ def _findings(
     library: Library,
     receptor: Receptor,
     request: ScreeningRequest,
-    ranked: Sequence[Mapping[str, Any]],
+    ranked: pa.Table,
     top: Sequence[dict[str, Any]],
 ) -> Findings:
     screened = run.stages[0].rows
-    figure = figures.scores(
-        [row["score"] for row in ranked], _coarse_scores(run), [row["heavy_atoms"] for row in ranked]
-    )
+    figure = figures.scores(ranked["score"].to_numpy(), _coarse_scores(run), ranked["heavy_atoms"].to_numpy())
     cards = (
         environment("domains.drug")
         .get_template("hits.html.j2")
@@ -96,7 +92,7 @@ def _findings(
     search = request.search
     return Findings(
         heading=Text(f"Drug screen against {receptor.name}", f"{receptor.name} 靶点虚拟筛选"),
-        answer=_answer(receptor, screened, ranked, top),
+        answer=_answer(receptor, screened, len(ranked), top),
         notes=[
             Text(
                 "Docking scores are estimates that rank molecules; they are not measured affinities. Look at the poses, then test.",
@@ -129,9 +125,7 @@ def _findings(
     )
 
 
-def _answer(
-    receptor: Receptor, screened: int, ranked: Sequence[Mapping[str, Any]], top: Sequence[Mapping[str, Any]]
-) -> Text:
+def _answer(receptor: Receptor, screened: int, docked: int, top: Sequence[Mapping[str, Any]]) -> Text:
     if not top:
         return Text(
             f"None of {screened:,} molecules could be docked into {receptor.name}; the table below says why.",
@@ -141,9 +135,9 @@ def _answer(
     name = f"“{best['name']}”" if best["name"] else f"row {best['id']}"
     return Text(
         f"{name} scores best of {screened:,} molecules against {receptor.name}: {best['score']:.2f} kcal/mol. "
-        f"The {len(top)} hits below reach {top[-1]['score']:.2f} or better; {len(ranked):,} were docked at full settings.",
+        f"The {len(top)} hits below reach {top[-1]['score']:.2f} or better; {docked:,} were docked at full settings.",
         f"在 {screened:,} 个分子中，{name} 对 {receptor.name} 得分最佳：{best['score']:.2f} kcal/mol。"
-        f"下列 {len(top)} 个命中均达到 {top[-1]['score']:.2f} 或更优；共精对接 {len(ranked):,} 个分子。",
+        f"下列 {len(top)} 个命中均达到 {top[-1]['score']:.2f} 或更优；共精对接 {docked:,} 个分子。",
     )
 
 

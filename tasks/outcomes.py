@@ -41,7 +41,6 @@ class ShardSummary:
     started: float
     ended: float
     place: str
-    sha256: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -58,7 +57,6 @@ class StageSummary:
     rows: int
     outcomes: Mapping[str, int]
     shards: tuple[ShardSummary, ...] = field(repr=False)
-    wall_s: float
     chips_held: int
     rows_before: int  # rows that an earlier session had finished
 
@@ -77,11 +75,6 @@ class StageSummary:
         """Chip-seconds its shards held."""
         return sum(shard.wall_s for shard in self.shards)
 
-    @property
-    def cpu_s(self) -> float:
-        """CPU seconds of its shards."""
-        return sum(shard.cpu_s for shard in self.shards)
-
 
 def summarise(
     name: str,
@@ -89,7 +82,6 @@ def summarise(
     title_zh: str,
     rows: int,
     shards: Iterable[ShardSummary],
-    wall_s: float,
     chips_held: int,
     rows_before: int,
 ) -> StageSummary:
@@ -100,4 +92,4 @@ def summarise(
         outcomes.update(shard.outcomes)
     if outcomes.total() != rows:
         raise ContractBroken(f"stage {name}: {rows} rows went in, {outcomes.total()} came out")
-    return StageSummary(name, title, title_zh, rows, dict(outcomes), shards, wall_s, chips_held, rows_before)
+    return StageSummary(name, title, title_zh, rows, dict(outcomes), shards, chips_held, rows_before)

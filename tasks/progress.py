@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from typing import Self
 from uuid import UUID
 
+import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.context import FlowRunContext, TaskRunContext
+from prefect.exceptions import PrefectException
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -21,7 +23,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-# Prefect sends it to the run's page (logging.extra_loggers in pyproject.toml), the command line to the terminal.
+# Prefect sends it to the run's page (logging.extra_loggers in pyproject.toml), the command line to its log.
 LOG = logging.getLogger("ai4s")
 ARTIFACT_EVERY_S = 2.0
 LINE_EVERY_S = 10.0
@@ -36,10 +38,9 @@ class StageProgress:
         total: int,
         advance_bar: Callable[[int], None],
         artifact: UUID | None,
-        line: Callable[[str], None],
     ) -> None:
         self.title, self.total, self.done = title, total, 0
-        self._advance_bar, self._artifact, self._line = advance_bar, artifact, line
+        self._advance_bar, self._artifact = advance_bar, artifact
         self._shown = self._told = time.monotonic()
 
     def advance(self, rows: int) -> None:
@@ -51,20 +52,23 @@ class StageProgress:
             self.publish()
             self._shown = now
         if now - self._told > LINE_EVERY_S:
-            self._line(f"{self.title}: {self.done:,} of {self.total:,}")
+            LOG.info(f"{self.title}: {self.done:,} of {self.total:,}")
             self._told = now
 
     def publish(self) -> None:
-        """Bring the artifact up to date."""
-        if self._artifact is not None:
+        """Bring the artifact up to date; a server that is away must not end the work it reports on."""
+        if self._artifact is None:
+            return
+        try:
             update_progress_artifact(artifact_id=self._artifact, progress=100.0 * self.done / max(1, self.total))
+        except (PrefectException, httpx.HTTPError, OSError) as error:
+            LOG.warning(f"progress of {self.title} is not shown: {error}")
 
 
 class RunProgress:
-    """The bars of a run. Where there is no terminal, a line in the log every ten seconds instead."""
+    """The bars of a run in the terminal, and a line in the run's log every ten seconds."""
 
     def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
         self._bars = Progress(
             SpinnerColumn(finished_text="[green]✓"),
             TextColumn("{task.description:<26}"),
@@ -73,7 +77,7 @@ class RunProgress:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=Console(stderr=True),
-            disable=not self._terminal,
+            disable=not sys.stderr.isatty(),
         )
 
     def __enter__(self) -> Self:
@@ -93,11 +97,7 @@ class RunProgress:
             artifact = UUID(
                 str(create_progress_artifact(progress=0.0, key=key, description=f"{title}: {total:,} rows"))
             )
-        progress = StageProgress(title, total, lambda rows: self._bars.advance(bar, rows), artifact, self._say)
+        progress = StageProgress(title, total, lambda rows: self._bars.advance(bar, rows), artifact)
         yield progress
         progress.publish()
-        self._say(f"{title}: done, {progress.done:,} rows")
-
-    def _say(self, line: str) -> None:
-        if not self._terminal:
-            LOG.info(line)
+        LOG.info(f"{title}: done, {progress.done:,} rows")

@@ -1,12 +1,14 @@
 """One HTML page a run: self-contained, English and Chinese, the answer first. A domain adds its own sections."""
 
 import json
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import pyarrow.compute as pc
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -17,6 +19,8 @@ from tasks.run import Run
 from tasks.store import write_atomic
 
 FLOW = "flow process"
+NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
+MOST_REASONS = 5
 
 
 class Text(NamedTuple):
@@ -131,15 +135,19 @@ def engine_share(stages: Sequence[StageSummary]) -> float:
 def _cost_tiles(run: Run) -> list[Tile]:
     held = sum(stage.chip_s for stage in run.stages if stage.chips_held)
     return [
-        Tile(duration(_elapsed(run.stages)), "from the first shard to the last", "首个分片至最后分片"),
+        Tile(duration(_at_work(run.stages)), "at work, pauses not counted", "实际运行时长（不含中断）"),
         Tile(f"{held:,.0f}", f"chip-seconds on {run.pod.slots} chips", f"芯片·秒（{run.pod.slots} 个芯片）"),
         Tile(f"{100 * engine_share(run.stages):.1f} %", "of them inside the engine", "其中在引擎内"),
     ]
 
 
-def _elapsed(stages: Sequence[StageSummary]) -> float:
-    shards = [shard for stage in stages for shard in stage.shards]
-    return max(shard.ended for shard in shards) - min(shard.started for shard in shards) if shards else 0.0
+def _at_work(stages: Sequence[StageSummary]) -> float:
+    """Seconds in which at least one shard ran: the pauses of a run that was stopped and resumed are not in it."""
+    total, until = 0.0, 0.0
+    for started, ended in sorted((shard.started, shard.ended) for stage in stages for shard in stage.shards):
+        total += max(0.0, ended - max(started, until))
+        until = max(until, ended)
+    return total
 
 
 def duration(seconds: float) -> str:
@@ -150,35 +158,31 @@ def duration(seconds: float) -> str:
 
 
 def _failures(run: Run, meanings: Mapping[str, Text]) -> list[dict[str, Any]]:
+    """Outcomes by stage, each with its most frequent reasons; numbers in reasons are set aside to group them."""
     rows: list[dict[str, Any]] = []
     for stage in run.stages:
-        missing = {name: n for name, n in stage.outcomes.items() if name != OK}
-        examples = _examples(run, stage, set(missing))
-        for outcome, number in sorted(missing.items(), key=lambda pair: -pair[1]):
-            name, reason = examples.get(outcome, ("", ""))
+        reasons: dict[str, Counter[str]] = defaultdict(Counter)
+        examples: dict[tuple[str, str], str] = {}
+        for table in run.store.stage(stage.name).tables(["name", "id", "outcome", "reason"], only_ok=False):
+            for row in table.filter(pc.not_equal(table["outcome"], OK)).to_pylist():
+                kind = NUMBER.sub("…", row["reason"] or "")
+                reasons[row["outcome"]][kind] += 1
+                examples.setdefault(
+                    (row["outcome"], kind), f"{row['name'] or 'row ' + str(row['id'])}: {row['reason']}"
+                )
+        for outcome, kinds in sorted(reasons.items(), key=lambda pair: -pair[1].total()):
+            shown = [(number, examples[outcome, kind][:200]) for kind, number in kinds.most_common(MOST_REASONS)]
             rows.append(
                 {
                     "outcome": outcome,
                     "stage": stage.name,
-                    "count": number,
+                    "count": kinds.total(),
                     "meaning": meanings.get(outcome, Text("", "")),
-                    "example_name": name,
-                    "example_reason": reason,
+                    "reasons": shown,
+                    "more": len(kinds) - len(shown),
                 }
             )
     return rows
-
-
-def _examples(run: Run, stage: StageSummary, wanted: set[str]) -> dict[str, tuple[str, str]]:
-    """One candidate for each outcome."""
-    found: dict[str, tuple[str, str]] = {}
-    for table in run.store.stage(stage.name).tables(["name", "id", "outcome", "reason"], only_ok=False):
-        for row in table.to_pylist():
-            if row["outcome"] in wanted - found.keys():
-                found[row["outcome"]] = (row["name"] or f"row {row['id']}", (row["reason"] or "")[:160])
-        if found.keys() == wanted:
-            break
-    return found
 
 
 def _places(stages: Sequence[StageSummary]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -50,7 +51,8 @@ def run_name(pipeline: str, label: str, request: Request) -> str:
     if request.name:
         return request.name
     digest = hashlib.sha256(json.dumps(request.identity(), sort_keys=True).encode()).hexdigest()[:8]
-    return f"{pipeline}-{label}-{digest}".lower()
+    plain = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:30] or "own"
+    return f"{pipeline}-{plain}-{digest}"
 
 
 def _note_session(store: RunStore, session: Mapping[str, Any]) -> None:

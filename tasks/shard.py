@@ -1,8 +1,8 @@
 """What runs on a worker: one shard of a stage. Imports no Prefect, so that a Dask task costs a Dask task.
 
 The function or engine runs in the slot's supervised child. A batch whose child is lost is done again row by row, so
-that only the guilty row ends as ``died`` or ``timeout``; a row gets ``attempts`` tries, as a child can be killed by
-something that is not the row's fault.
+that only the guilty row ends as ``died``, ``timeout`` or ``engine_error``; a row gets ``attempts`` tries, as a child can
+be killed by something that is not the row's fault.
 """
 
 import time
@@ -19,7 +19,7 @@ from cluster.launch.local import here
 from cluster.need import Need
 from tasks.child import Answer, Child, Lost, child_of_slot
 from tasks.outcomes import ShardSummary, check_rows, count
-from tasks.store import commit_shard
+from tasks.store import commit_shard, read_summary
 
 BatchFunction = Callable[[pa.Table, Any], pa.Table]
 Cost = Callable[[pa.Table], np.ndarray]
@@ -57,7 +57,7 @@ class Stage:
 
     def costs(self, rows: pa.Table) -> np.ndarray:
         """Predicted seconds of each row."""
-        return np.full(len(rows), self.cost) if isinstance(self.cost, float) else self.cost(rows)
+        return np.full(len(rows), self.cost) if not callable(self.cost) else self.cost(rows)
 
     def recipe(self) -> dict[str, Any]:
         """What decides a result besides the row."""
@@ -81,6 +81,8 @@ class Made:
 
 def run_shard(stage: Stage, rows: pa.Table, key: str, path: Path) -> ShardSummary:
     """Compute a shard in this slot's child and commit it; returns only its summary."""
+    if path.exists():  # its worker was killed after the commit and before it could say so
+        return read_summary(path)
     started = time.time()
     with child_of_slot(stage.need.memory) as child:
         child.open(stage.function, stage.settings)

@@ -14,7 +14,8 @@ import pyarrow as pa
 LONGEST_SHARD_S = 60.0
 SHORTEST_SHARD_S = 1.0
 SHARDS_PER_SLOT = 16
-MAX_SHARD_ROWS = 10_000
+# A shard travels through the scheduler: many cheap rows, or large ones, make more shards and not larger messages.
+MAX_SHARD_ROWS, MAX_SHARD_BYTES = 10_000, 4 * 2**20
 WINDOW_ROWS = 100_000
 
 
@@ -23,19 +24,17 @@ def shard_seconds(total_s: float, slots: int) -> float:
     return min(max(total_s / (slots * SHARDS_PER_SLOT), SHORTEST_SHARD_S), LONGEST_SHARD_S)
 
 
-def cut(
-    tables: Iterable[pa.Table], cost: Callable[[pa.Table], np.ndarray], seconds: float
-) -> Iterator[tuple[pa.Table, float]]:
-    """Yield ``(rows, predicted seconds)``, the longest rows first within each window of WINDOW_ROWS rows.
+def cut(tables: Iterable[pa.Table], cost: Callable[[pa.Table], np.ndarray], seconds: float) -> Iterator[pa.Table]:
+    """Yield the rows of each shard, the longest rows first within each window of WINDOW_ROWS rows.
 
     Memory holds one window, whatever the number of rows.
     """
     for window in _windows(tables):
         costs = cost(window)
         order = np.argsort(-costs, kind="stable")
-        for start, stop in _spans(costs[order], seconds):
-            chosen = order[start:stop]
-            yield window.take(pa.array(chosen)), float(costs[chosen].sum())
+        most = max(1, min(MAX_SHARD_ROWS, MAX_SHARD_BYTES * len(window) // max(1, window.nbytes)))
+        for start, stop in _spans(costs[order], seconds, most):
+            yield window.take(pa.array(order[start:stop]))
 
 
 def _windows(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -52,12 +51,12 @@ def _windows(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         yield pa.concat_tables(held).combine_chunks()
 
 
-def _spans(costs: np.ndarray, seconds: float) -> Iterator[tuple[int, int]]:
-    """Consecutive spans whose costs add up to about ``seconds``, at least one row and at most MAX_SHARD_ROWS each."""
+def _spans(costs: np.ndarray, seconds: float, most: int) -> Iterator[tuple[int, int]]:
+    """Consecutive spans whose costs add up to about ``seconds``, at least one row and at most ``most`` each."""
     ends = np.cumsum(costs)
     start, before = 0, 0.0
     while start < len(costs):
         stop = int(np.searchsorted(ends, before + seconds, side="right"))
-        stop = min(max(stop, start + 1), start + MAX_SHARD_ROWS)
+        stop = min(max(stop, start + 1), start + most)
         yield start, stop
         start, before = stop, float(ends[stop - 1])

@@ -6,8 +6,8 @@ what is queued, and a stage is one task run however many shards it has.
 
 import hashlib
 import json
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from typing import Any, Protocol
 
 import dask
@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from distributed import Client, as_completed
-from distributed.scheduler import KilledWorker
+from distributed.scheduler import KilledWorker, NoValidWorkerError, NoWorkerError
 
 from tasks.outcomes import ShardSummary, StageSummary, summarise
 from tasks.progress import StageProgress
@@ -81,23 +81,20 @@ def run_stage_here(run: Run, stage: Stage, source: Source) -> Survivors:
     )
 
 
-Execute = Callable[[Iterator[Pending], StageStore], Iterable[ShardSummary]]
+Execute = Callable[[Iterator[Pending], StageStore], Generator[ShardSummary, None, None]]
 
 
 def _run(run: Run, stage: Stage, source: Source, execute: Execute, chips_held: int) -> Survivors:
-    started = time.perf_counter()
     store = run.store.stage(stage.name)
     seconds = store.begin(stage.recipe(), shard_seconds(_predicted(stage, source), run.pod.slots))
     done = store.committed()
     finished: dict[str, ShardSummary] = {}
     with run.progress.stage(stage.name, stage.title, source.rows) as progress:
         pending = _pending(stage, source, seconds, done, finished, progress)
-        for summary in execute(pending, store):
-            finished[summary.key] = summary
-            progress.advance(summary.rows)
-    # A newer version may cut other shards: what the earlier ones cover, these now cover too.
-    for key in done.keys() - finished.keys():
-        store.shard_path(key).unlink()
+        with closing(execute(pending, store)) as summaries:
+            for summary in summaries:
+                finished[summary.key] = summary
+                progress.advance(summary.rows)
     before = sum(summary.rows for key, summary in finished.items() if key in done)
     result = summarise(
         stage.name,
@@ -105,17 +102,19 @@ def _run(run: Run, stage: Stage, source: Source, execute: Execute, chips_held: i
         stage.title_zh,
         source.rows,
         finished.values(),
-        time.perf_counter() - started,
         chips_held,
         before,
     )
+    # A newer version may cut other shards: what the earlier ones cover, these now cover too.
+    for key in done.keys() - finished.keys():
+        store.shard_path(key).unlink()
     run.add(stage, result)
     return Survivors(store, result)
 
 
 def _predicted(stage: Stage, source: Source) -> float:
     """Seconds of all rows; they are read for it only where they differ."""
-    if isinstance(stage.cost, float):
+    if not callable(stage.cost):
         return stage.cost * source.rows
     return sum(float(stage.costs(table).sum()) for table in source.tables(stage.columns))
 
@@ -130,7 +129,7 @@ def _pending(
 ) -> Iterator[Pending]:
     """Name every shard; set the finished ones aside, yield the others."""
     prefix = hashlib.blake2b(json.dumps(stage.recipe(), sort_keys=True).encode(), digest_size=16)
-    for rows, _ in cut(source.tables(stage.columns), stage.costs, seconds):
+    for rows in cut(source.tables(stage.columns), stage.costs, seconds):
         keys = _row_keys(prefix, rows, stage.reads)
         ids = rows["id"].to_numpy().tobytes()
         key = hashlib.blake2b(("".join(keys)).encode() + ids, digest_size=16).hexdigest()
@@ -151,7 +150,9 @@ def _row_keys(prefix: Any, rows: pa.Table, reads: tuple[str, ...]) -> list[str]:
     return keys
 
 
-def _on_dask(run: Run, stage: Stage, pending: Iterator[Pending], store: StageStore) -> Iterator[ShardSummary]:
+def _on_dask(
+    run: Run, stage: Stage, pending: Iterator[Pending], store: StageStore
+) -> Generator[ShardSummary, None, None]:
     """Yield summaries as shards finish; a future is released at once, so only what is in flight is held."""
     with Client(run.pod.address, set_as_default=False) as client:
         completed = as_completed(loop=client.loop)
@@ -171,9 +172,9 @@ def _on_dask(run: Run, stage: Stage, pending: Iterator[Pending], store: StageSto
             future = next(completed)
             try:
                 yield future.result()
-            except KilledWorker as error:
+            except (KilledWorker, NoWorkerError, NoValidWorkerError) as error:
                 raise Refused(
-                    f"stage {stage.name}: {error}. Its workers keep dying; check memory, then resume the run."
+                    f"stage {stage.name}: {error}. Its workers keep dying or are gone; check memory, then resume."
                 ) from None
             finally:
                 future.release()

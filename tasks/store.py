@@ -46,20 +46,15 @@ class Refused(RuntimeError):
 
 def write_atomic(path: Path, data: bytes, *, replace: bool = True) -> bool:
     """Write a file whole or not at all, on disk before it has its name; False when it was there and is kept."""
-    handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
+    temporary: str | None = None
     try:
+        handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             os.fchmod(handle, 0o666 & ~_UMASK)  # a temporary file is private, a run's files are for its readers
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if replace:
-            os.replace(temporary, path)
-            return True
-        os.link(temporary, path)
-        return True
-    except FileExistsError:
-        return False
+        return _name(temporary, path, replace)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Refused(
@@ -67,8 +62,25 @@ def write_atomic(path: Path, data: bytes, *, replace: bool = True) -> bool:
             ) from None
         raise
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        if temporary is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+
+
+def _name(temporary: str, path: Path, replace: bool) -> bool:
+    """Give a finished file its name; False when the name is taken and must not be replaced."""
+    if not replace:
+        try:
+            os.link(temporary, path)
+            return True
+        except FileExistsError:
+            return False
+        except OSError as error:
+            # Some file systems have no links: there the check and the name are two steps.
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS) or path.exists():
+                raise
+    os.replace(temporary, path)
+    return True
 
 
 def write_json(path: Path, value: object) -> None:
@@ -111,7 +123,10 @@ class StageStore:
         """Stream rows shard by shard in the order of shard names; only those that go on, unless told otherwise."""
         wanted = [*columns] if "outcome" in columns else [*columns, "outcome"]
         for path in sorted(self.path.glob("shard-*.parquet")):
-            table = pq.read_table(path, columns=wanted, partitioning=None)
+            try:
+                table = pq.read_table(path, columns=wanted, partitioning=None)
+            except (OSError, pa.ArrowException) as error:
+                raise _damaged(path, error) from None
             if only_ok:
                 table = table.filter(pc.equal(table["outcome"], OK))
             if len(table):
@@ -120,9 +135,10 @@ class StageStore:
 
 def commit_shard(path: Path, table: pa.Table, summary: ShardSummary) -> ShardSummary:
     """Write a shard with its summary in the footer; when it is already there, the earlier one stays and is returned."""
-    footer = {**summary.as_dict(), "sha256": ""}
     buffer = io.BytesIO()
-    pq.write_table(table.replace_schema_metadata({FOOTER: json.dumps(footer).encode()}), buffer, compression="zstd")
+    pq.write_table(
+        table.replace_schema_metadata({FOOTER: json.dumps(summary.as_dict()).encode()}), buffer, compression="zstd"
+    )
     return summary if write_atomic(path, buffer.getvalue(), replace=False) else read_summary(path)
 
 
@@ -130,10 +146,12 @@ def read_summary(path: Path) -> ShardSummary:
     """The summary in a shard's footer."""
     try:
         return ShardSummary(**json.loads(pq.read_metadata(path).metadata[FOOTER]))
-    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-        raise Refused(
-            f"{path} is damaged ({error}): delete this file and resume, its rows are then computed again"
-        ) from None
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> Refused:
+    return Refused(f"{path} is damaged ({error}): delete this file and resume, its rows are then computed again")
 
 
 def differences(old: Any, new: Any, at: str = "") -> str:

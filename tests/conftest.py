@@ -37,15 +37,6 @@ def pod() -> Iterator[Pod]:
         yield pod
 
 
-@pytest.fixture(scope="session")
-def public_data() -> Path:
-    """The folder of public data: AI4S_DATA, or beside the checkout."""
-    for folder in (os.environ.get("AI4S_DATA"), ROOT.parent / "shared" / "data"):
-        if folder and Path(folder).is_dir():
-            return Path(folder)
-    pytest.skip("no public data: set AI4S_DATA to its folder")
-
-
 @pytest.fixture
 def numbers() -> Callable[[int], "Numbers"]:
     return Numbers

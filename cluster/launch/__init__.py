@@ -4,6 +4,9 @@ from cluster.discover import laptop
 from cluster.launch.local import Pod, start_local
 from cluster.topology import Topology, TopologyError, load, presets
 
+# Each emulated chip of a CPU kind is a process.
+MOST_EMULATED_CHIPS = 256
+
 __all__ = ["Pod", "resolve", "start"]
 
 
@@ -13,7 +16,12 @@ def resolve(profile: str) -> Topology:
         return laptop()
     scheme, _, hub = profile.partition(":")
     if scheme == "emulated":
-        return load(hub or "two-supernodes")
+        topology = load(hub or "two-supernodes")
+        if topology.chips > MOST_EMULATED_CHIPS:
+            raise TopologyError(
+                f"hub {topology.name} has {topology.chips:,} chips; one machine emulates {MOST_EMULATED_CHIPS}"
+            )
+        return topology
     valid = ["laptop", *(f"emulated:{name}" for name in presets())]
     raise TopologyError(f"unknown profile {profile!r}; choose one of {', '.join(valid)}, or emulated:FILE.yaml")
 

@@ -68,10 +68,10 @@ def _row(number: int, smiles: str, settings: FilterSettings) -> dict[str, object
         None,
     )
     # Alerts cost more than everything else here, so only a molecule inside the window is searched for them.
-    found = alerts(mol) if reason is None else []
+    found = alerts(mol) if reason is None else None
     if reason is None:
         reason = next(
-            (f"excluded alert {alert}" for alert in found if alert.split(":")[0] in settings.exclude_alerts), None
+            (f"excluded alert {alert}" for alert in found or () if alert.split(":")[0] in settings.exclude_alerts), None
         )
     return {
         "id": number,

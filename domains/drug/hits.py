@@ -13,7 +13,7 @@ from rdkit.Geometry import Point3D
 
 from domains.drug.filters import PROPERTIES
 
-SCORE_COLUMNS = ("id", "name", "score")
+RANKED = pa.schema([("id", pa.int64()), ("name", pa.string()), ("score", pa.float64()), ("heavy_atoms", pa.int32())])
 HIT_COLUMNS = ("rank", "id", "name", "smiles", "score", "ligand_efficiency", "heavy_atoms", *PROPERTIES, "alerts")
 
 
@@ -23,10 +23,10 @@ def gather(tables: Iterable[pa.Table], ids: Sequence[int]) -> dict[int, dict[str
     return {row["id"]: row for table in tables for row in table.filter(pc.is_in(table["id"], wanted)).to_pylist()}
 
 
-def rank(docked: Iterable[pa.Table]) -> list[dict[str, Any]]:
-    """All docked rows, best score first, ties by id."""
-    rows = [row for table in docked for row in table.to_pylist()]
-    return sorted(rows, key=lambda row: (row["score"], row["id"]))
+def rank(docked: Iterable[pa.Table], schema: pa.Schema) -> pa.Table:
+    """All docked rows, best score first, ties by id. In: id, score."""
+    rows = pa.concat_tables([schema.empty_table(), *docked])
+    return rows.sort_by([("score", "ascending"), ("id", "ascending")])
 
 
 def join(

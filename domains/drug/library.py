@@ -72,20 +72,29 @@ def _smiles_column(path: Path, header: list[str]) -> int:
 def _csv(path: Path) -> Iterator[Record]:
     delimiter = "\t" if path.name.removesuffix(".gz").endswith(".tsv") else ","
     with _text(path) as lines:
-        rows = csv.reader((line.replace("\0", "") for line in lines), delimiter=delimiter)
+        # Line by line: one unbalanced quote must not swallow the records after it.
+        rows = (_fields(line, delimiter) for line in lines if line.strip())
         if path == SHIPPED["wehi-10k"]:
             smiles_at, name_at = 0, cast("int | None", 1)  # this one has no header
         else:
-            header = next(rows, [])
+            header = next(rows, None) or []
             smiles_at, name_at = _smiles_column(path, header), _column(header, NAME_COLUMNS)
         for row in rows:
-            if not row:
+            if row is None:
+                yield Record("", "", "a quote that is not closed")
                 continue
             if smiles_at >= len(row):
                 yield Record("", "", f"only {len(row)} fields in the row")
                 continue
             name = row[name_at] if name_at is not None and name_at < len(row) else ""
             yield Record(name.strip(), row[smiles_at].strip())
+
+
+def _fields(line: str, delimiter: str) -> list[str] | None:
+    try:
+        return next(csv.reader([line.replace("\0", "").rstrip("\r\n")], delimiter=delimiter, strict=True))
+    except csv.Error:
+        return None
 
 
 def _sdf(path: Path) -> Iterator[Record]:
@@ -121,8 +130,10 @@ def _parquet(path: Path) -> Iterator[Record]:
     name_at = _column(header, NAME_COLUMNS)
     columns = [smiles] if name_at is None else [smiles, header[name_at]]
     for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=columns):
-        names = [""] * len(batch) if name_at is None else batch.column(columns[1]).to_pylist()
-        for name, structure in zip(names, batch.column(smiles).to_pylist(), strict=True):
+        # By position: a file may have two columns of one name.
+        structures, *named = (batch.column(batch.schema.get_all_field_indices(column)[0]) for column in columns)
+        names = named[0].to_pylist() if named else [""] * len(batch)
+        for name, structure in zip(names, structures.to_pylist(), strict=True):
             text = "" if structure is None else str(structure).strip()
             yield Record("" if name is None else str(name), text, None if text else "no SMILES in the row")
 
@@ -187,6 +198,7 @@ def _tables(numbered: Iterator[tuple[int, Record]]) -> Iterator[pa.Table]:
 
 def _table(ids: list[int], records: list[Record]) -> pa.Table:
     names, structures, problems = zip(*records, strict=True)
+    names = tuple(" ".join(name.split()) for name in names)  # one line: it becomes a title in SDF
     return pa.table(
         [pa.array(ids, pa.int64()), pa.array(names), pa.array(structures), pa.array(problems, pa.string())],
         schema=SCHEMA,
@@ -202,10 +214,13 @@ def open_library(name: str) -> Library:
     """Find a shipped library or a file and read it through once; raises InvalidRequest for every way it can be unfit."""
     path = SHIPPED.get(name, Path(name))
     suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
-    if not path.exists():
-        raise InvalidRequest("library", name, "no such file", f"{', '.join(SHIPPED)}, or the path of a file")
-    if not path.is_file():
-        raise InvalidRequest("library", name, "is not a file", "the path of one library file")
+    try:
+        if not path.exists():
+            raise InvalidRequest("library", name, "no such file", f"{', '.join(SHIPPED)}, or the path of a file")
+        if not path.is_file():
+            raise InvalidRequest("library", name, "is not a file", "the path of one library file")
+    except OSError as error:
+        raise InvalidRequest("library", name, f"cannot be read ({error.strerror})", "a readable file") from None
     if suffix not in READERS or (path.suffix == ".gz" and suffix == ".parquet"):
         raise InvalidRequest(
             "library",

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from domains.errors import InvalidRequest, closest
+from domains.model import absolute_path
 
 # Vina's grid at 0.375 Å in a larger box needs more memory than a slot has; a 200 Å box is killed.
 MAX_BOX_VOLUME = 30_000.0
@@ -52,7 +53,7 @@ def is_file(target: str) -> bool:
 def checked_name(target: str) -> str:
     """A shipped name in its own spelling, or an absolute path; ValueError with the closest names otherwise."""
     if is_file(target):
-        return str(Path(target).expanduser().absolute())
+        return absolute_path(target)
     by_folded = {name.casefold(): name for name in shipped()}
     if target.casefold() in by_folded:
         return by_folded[target.casefold()]
@@ -81,6 +82,8 @@ def load(target: str, center: tuple[float, ...] | None = None, size: tuple[float
     try:
         text = path.read_text()
         coordinates = atoms(text)
+        if any(line.startswith(("ROOT", "BRANCH", "TORSDOF")) for line in text.splitlines()):
+            raise ValueError("it has ROOT, BRANCH or TORSDOF records, as a ligand has")
     except (OSError, ValueError) as error:
         raise InvalidRequest("target", target, f"cannot be read as PDBQT ({error})", "a readable .pdbqt file") from None
     if len(coordinates) == 0:
@@ -90,7 +93,7 @@ def load(target: str, center: tuple[float, ...] | None = None, size: tuple[float
     _check_box(coordinates, np.array(center), np.array(size))
     name = path.stem if is_file(target) else target
     (x, y, z), (a, b, c) = center, size
-    return Receptor(name, path, hashlib.sha256(text.encode()).hexdigest(), (x, y, z), (a, b, c))
+    return Receptor(name, path, hashlib.sha256(path.read_bytes()).hexdigest(), (x, y, z), (a, b, c))
 
 
 def _check_box(coordinates: np.ndarray, center: np.ndarray, size: np.ndarray) -> None:

@@ -1,13 +1,12 @@
 """What a drug screen can be asked for: the form, the template and the agent all make this."""
 
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from annotated_types import Ge, Le
 from pydantic import Field, field_validator, model_validator
 
 from domains.drug import library, receptors
-from domains.model import Frozen
+from domains.model import Frozen, absolute_path
 
 Alert = Literal["PAINS", "BRENK", "NIH"]
 Range = tuple[float, float]
@@ -132,7 +131,7 @@ class ScreeningRequest(Frozen):
     @field_validator("library")
     @classmethod
     def _absolute_library(cls, name: str) -> str:
-        return name if name in library.SHIPPED else str(Path(name).expanduser().absolute())
+        return name if name in library.SHIPPED else absolute_path(name)
 
     @model_validator(mode="after")
     def _counts_fit(self) -> Self:

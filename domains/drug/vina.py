@@ -4,6 +4,7 @@ Vina holds the GIL for the whole dock and ends the process on some inputs, so it
 It answers nonsense without an error (0.0 off the protein, +3e6 in a box smaller than the ligand): hence the gate.
 """
 
+import hashlib
 import math
 import time
 from collections.abc import Mapping
@@ -49,6 +50,8 @@ def _engine(
     """Maps for every atom type: a map set made for one ligand ends the process at the next ligand's new type."""
     from vina import Vina  # here: needed in the engine's own process only
 
+    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        raise ValueError(f"{path} is not the receptor that the run began with: its checksum differs")
     engine = Vina(sf_name=scoring, cpu=1, seed=seed, verbosity=0)
     engine.set_receptor(str(path))
     engine.compute_vina_maps(list(center), list(size))
@@ -83,7 +86,8 @@ class Dock:
         outcome, reason = judge(scores[0] if scores else math.nan, pose, self.settings)
         result: dict[str, Any] = {"outcome": outcome, "reason": reason, "engine_s": engine_s}
         if outcome is Outcome.ok:
-            result.update(score=scores[0], scores=scores, pose=pose.astype(np.float32).ravel().tolist())
+            plausible = [one for one in scores if SCORE_FLOOR <= one < 0]
+            result.update(score=scores[0], scores=plausible, pose=pose.astype(np.float32).ravel().tolist())
         return result
 
 
