@@ -171,7 +171,7 @@ def _dock(
 
 @task(name="dock-coarse", cache_policy=NO_CACHE)
 def docked_coarsely(run: Run, source: Survivors, receptor: Receptor, request: ScreeningRequest) -> Survivors:
-    """A short search for every molecule: nine times less work, to find the ones worth a full one."""
+    """A short search for every molecule: a fraction of the work, to find the ones worth a full one."""
     return _dock(run, "dock-coarse", "Coarse dock", "粗对接", source, receptor, COARSE, request.seed)
 
 

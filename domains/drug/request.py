@@ -97,7 +97,7 @@ class ScreeningRequest(Frozen):
     coarse: bool = Field(
         True,
         title="Coarse dock first / 先粗对接",
-        description="Dock all molecules at a ninth of the cost, then only the best again at normal settings. 先低成本粗筛，再精对接最优分子。",
+        description="Dock all molecules at a fraction of the cost, then only the best again at normal settings. 先低成本粗筛，再精对接最优分子。",
     )
     redock: int | None = Field(
         None,

@@ -94,4 +94,6 @@ def started(*words: str, runs: Path, api: str | None, home: Path | None = None) 
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()

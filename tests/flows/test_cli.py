@@ -27,6 +27,7 @@ def invoke(*words):
         (["drug-screening", "--box.center", "0,0,0"], "off the receptor: 0 of its atoms lie inside"),
         (["drug-screening", "--box.center", "1,2"], "box.center.2"),
         (["drug-screening", "--exclude-alerts", "PAIN"], "exclude_alerts.0 = 'PAIN'"),
+        (["drug-screening", "--top", "["], "top = '[': cannot be read as a value"),
         (["drug-screening", "--nope", "1"], "No such option"),
         (["no-such-file.yaml"], "request file = 'no-such-file.yaml'"),
     ],

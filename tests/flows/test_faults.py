@@ -188,3 +188,17 @@ def test_a_killed_command_takes_its_own_server_along(tmp_path):
         assert any("flows.server" in one.cmdline() for one in processes_of(process.pid))
         process.kill()
         assert_all_end(process)
+
+
+def test_ctrl_c_in_the_terminal_says_how_to_go_on(tmp_path):
+    """A terminal sends it to the whole process group; the command's own server must still be there to be told."""
+    runs = tmp_path / "runs"
+    words = options(tmp_path, name="typed", search=ENDLESS)
+    with started("run", "drug-screening", *words, runs=runs, api=None, home=tmp_path / "prefect") as process:
+        until_docking(process, runs / "typed")
+        os.killpg(process.pid, signal.SIGINT)
+        assert_all_end(process, within_s=25)
+        output = process.communicate()[0]
+    assert "ai4s resume typed" in output
+    assert "Traceback" not in output
+    assert process.returncode == 130

@@ -73,6 +73,21 @@ def test_a_short_csv_row_is_a_candidate_too(tmp_path):
     assert [row["problem"] for row in found] == [None, "only 1 fields in the row", None]
 
 
+def test_an_open_quote_costs_one_record_and_not_the_rest(tmp_path):
+    found = rows(open_library(str(write(tmp_path / "a.csv", 'name,smiles\na,CCO\n"b,CCN\nc,CCC\n"d, e",CCCC\n'))))
+    assert [(row["name"], row["structure"], row["problem"]) for row in found] == [
+        ("a", "CCO", None),
+        ("", "", "a quote that is not closed"),
+        ("c", "CCC", None),
+        ("d, e", "CCCC", None),
+    ]
+
+
+def test_a_name_is_one_line(tmp_path):
+    pq.write_table(pa.table({"smiles": ["C"], "name": ["two\nlines"]}), tmp_path / "a.parquet")
+    assert rows(open_library(str(tmp_path / "a.parquet")))[0]["name"] == "two lines"
+
+
 def test_names_in_a_local_encoding_do_not_stop_a_library(tmp_path):
     (tmp_path / "a.csv").write_bytes("smiles,name\nCCO,乙醇\n".encode("gbk"))
     assert rows(open_library(str(tmp_path / "a.csv")))[0]["structure"] == "CCO"
@@ -98,6 +113,11 @@ def test_an_unfit_file_is_one_clear_error(tmp_path, name, content, message):
     with pytest.raises(InvalidRequest, match=message) as error:
         open_library(str(path))
     assert error.value.field == "library"
+
+
+def test_a_name_no_file_can_have_is_one_clear_error():
+    with pytest.raises(InvalidRequest, match="cannot be read"):
+        open_library("x" * 300 + ".smi")
 
 
 def test_a_folder_is_not_a_library(tmp_path):

@@ -79,7 +79,10 @@ def test_a_box_that_cannot_work_is_refused(tmp_path, box, field, message):
     assert error.value.field == field
 
 
-@pytest.mark.parametrize(("text", "message"), [("", "no ATOM"), ("ATOM  nonsense\n", "cannot be read as PDBQT")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "no ATOM"), ("ATOM  nonsense\n", "cannot be read as PDBQT"), ("ROOT\n", "as a ligand has")],
+)
 def test_a_broken_receptor_is_refused(tmp_path, text, message):
     with pytest.raises(InvalidRequest, match=message):
         check(ScreeningRequest(target=own(tmp_path, text), box=Box(center=(0, 0, 0))))
