@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
 from prefect import task
@@ -199,15 +198,4 @@ def docked(run: Run, source: Source, receptor: Receptor, request: ScreeningReque
     return _dock(run, "dock", "Full dock", "精对接", source, receptor, request.search, request.seed)
 
 
-@task(name="deliver", cache_policy=NO_CACHE)
-def deliver(
-    run: Run,
-    library: Library,
-    receptor: Receptor,
-    request: ScreeningRequest,
-    candidates: Survivors,
-    ligands: Survivors,
-    docked: Survivors,
-) -> dict[str, Any]:
-    """Tables, poses, report and artifacts."""
-    return drug_report.deliver(run, library, receptor, request, candidates, ligands, docked)
+deliver = task(name="deliver", cache_policy=NO_CACHE)(drug_report.deliver)

@@ -15,7 +15,6 @@ from tasks.outcomes import StageSummary
 from tasks.progress import RunProgress
 from tasks.provenance import provenance
 from tasks.settings import Settings
-from tasks.shard import Stage
 from tasks.store import RunStore, write_json
 
 
@@ -38,12 +37,6 @@ class Run:
         self.pipeline, self.request, self.store, self.pod, self.progress = pipeline, request, store, pod, progress
         self.started = time.time()
         self.stages: list[StageSummary] = []
-        self.recipes: list[dict[str, Any]] = []
-
-    def add(self, stage: Stage, summary: StageSummary) -> None:
-        """Keep the summary of a finished stage."""
-        self.stages.append(summary)
-        self.recipes.append(stage.recipe())
 
 
 def run_name(pipeline: str, label: str, request: Request) -> str:

@@ -108,7 +108,7 @@ def _run(run: Run, stage: Stage, source: Source, execute: Execute, chips_held: i
     # A newer version may cut other shards: what the earlier ones cover, these now cover too.
     for key in done.keys() - finished.keys():
         store.shard_path(key).unlink()
-    run.add(stage, result)
+    run.stages.append(result)
     return Survivors(store, result)
 
 
