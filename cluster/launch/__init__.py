@@ -1,8 +1,9 @@
 """Start a pod where a profile says: one small module for each kind of place."""
 
 from cluster.discover import laptop
+from cluster.hubfile import load, presets
 from cluster.launch.local import Pod, start_local
-from cluster.topology import Topology, TopologyError, load, presets
+from cluster.topology import Topology, TopologyError
 
 # Each emulated chip of a CPU kind is a process.
 MOST_EMULATED_CHIPS = 256
@@ -22,7 +23,8 @@ def resolve(profile: str) -> Topology:
                 f"hub {topology.name} has {topology.chips:,} chips; one machine emulates {MOST_EMULATED_CHIPS}"
             )
         return topology
-    valid = ["laptop", *(f"emulated:{name}" for name in presets())]
+    small = (name for name in presets() if load(name).chips <= MOST_EMULATED_CHIPS)
+    valid = ["laptop", *(f"emulated:{name}" for name in small)]
     raise TopologyError(f"unknown profile {profile!r}; choose one of {', '.join(valid)}, or emulated:FILE.yaml")
 
 

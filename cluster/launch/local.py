@@ -77,16 +77,19 @@ def _workers(topology: Topology) -> dict[str, dict[str, Any]]:
     """
     specs: dict[str, dict[str, Any]] = {}
     for place in topology.places():
-        kind = topology.kinds[place.kind]
-        per_worker = 1 if kind.device == "cpu" else place.chips
-        for number in range(place.chips // per_worker):
+        workers = [
+            (name, topology.kinds[name], 1 if topology.kinds[name].device == "cpu" else chips)
+            for name, chips in place.chips.items()
+            for _ in range(chips if topology.kinds[name].device == "cpu" else 1)
+        ]
+        for number, (name, kind, chips) in enumerate(workers):
             specs[f"{place}/{number}"] = {
                 "cls": Nanny,
                 "options": {
-                    "nthreads": per_worker,
-                    "resources": {"chip": per_worker, f"chip.{place.kind}": per_worker},
+                    "nthreads": chips,
+                    "resources": {"chip": chips, f"chip.{name}": chips},
                     "startup_information": {"place": PlaceLabel(place)},
-                    "memory_limit": int(kind.memory.value * per_worker * 2**30),
+                    "memory_limit": int(kind.memory.value * chips * 2**30),
                     "silence_logs": logging.ERROR,
                 },
             }
