@@ -12,7 +12,17 @@ from typing import Any
 
 from benchmarks.bench import COLUMNS, ROOT, Row, environment
 
-SCRIPTS = ("demo", "redocking", "versus_easydock", "orchestration", "front_end", "engine_share")
+SCRIPTS = (
+    "demo",
+    "redocking",
+    "versus_easydock",
+    "orchestration",
+    "front_end",
+    "engine_share",
+    "hub_allocation",
+    "hub_replay",
+    "dag_makespan",
+)
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
 Result = Mapping[str, Any] | None

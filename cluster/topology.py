@@ -8,13 +8,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from cluster.errors import ClusterError
+
 Status = Literal["public", "derived", "assumed", "measured"]
 Health = Literal["up", "drain", "down", "absent"]
 LEVELS = ("hub", "supernode", "host")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
 
 
-class TopologyError(ValueError):
+class TopologyError(ClusterError):
     """A hub file or a hub's name that cannot be used; the message says where and what is wrong."""
 
 
@@ -66,6 +68,11 @@ class ChipKind(_Model):
     power: Watts | None = Field(None, description="At full load, with the chip's share of its host")
     idle: Watts | None = Field(None, description="With nothing to do")
     speed: Ratio | None = Field(None, description="Throughput relative to the hub's reference kind")
+
+    @property
+    def relative_speed(self) -> float:
+        """The declared speed; 1 where there is none."""
+        return self.speed.value if self.speed else 1.0
 
 
 class Link(_Model):

@@ -117,6 +117,6 @@ def build(topology: Topology) -> Tree:
                 for counts in capacity.values():
                     counts[host] = 0
     for counts in capacity.values():
-        for domain in range(len(paths) - 1, 0, -1):
-            counts[parent[domain]] += counts[domain]
+        for number in range(len(paths) - 1, 0, -1):
+            counts[parent[number]] += counts[number]
     return tree

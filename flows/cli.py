@@ -6,30 +6,16 @@ Heavy imports wait until a command needs them: every worker process imports this
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from flows.hub import hub
+from flows.terminal import print_table, user_errors
+
 EPILOG = "Docs: README.md and docs/. Where runs are kept: AI4S_RUNS (default ./runs). Where they compute: AI4S_PROFILE (default laptop)."
-
-
-@contextmanager
-def _user_errors() -> Iterator[None]:
-    """A person's mistake ends in one message and exit status 2, never in a traceback."""
-    from cluster.topology import TopologyError
-    from domains.errors import InvalidRequest
-    from flows.server import ServerFailed
-    from tasks.child import EngineFailed
-    from tasks.store import Refused
-
-    try:
-        yield
-    except (InvalidRequest, TopologyError, Refused, EngineFailed, ServerFailed) as error:
-        click.secho(f"error: {error}", fg="red", err=True)
-        sys.exit(2)
 
 
 @click.group(epilog=EPILOG)
@@ -47,7 +33,7 @@ def run(context: click.Context, arguments: tuple[str, ...]) -> None:
         _show_pipelines()
         return
     first, *rest = arguments
-    with _user_errors():
+    with user_errors():
         if first.endswith((".yaml", ".yml")):
             as_json = "--json" in rest
             unknown = [word for word in rest if word != "--json"]
@@ -94,7 +80,7 @@ def _pipeline_command(name: str) -> click.Command:
 
     def start(as_json: bool, **given: Any) -> None:
         values = {}
-        with _user_errors():
+        with user_errors():
             for parameter, value in given.items():
                 path = parameter.replace("__", ".")
                 if value is not None:
@@ -137,7 +123,7 @@ def _show_result(result: dict[str, Any]) -> None:
     from rich.console import Console
 
     console = Console(markup=False)
-    _print_table(result["hits"][:10], f"Top hits of {result['run']}")
+    print_table(result["hits"][:10], f"Top hits of {result['run']}")
     if len(result["hits"]) > 10:
         console.print(f"... and {len(result['hits']) - 10} more in hits.csv")
     console.print(
@@ -147,34 +133,14 @@ def _show_result(result: dict[str, Any]) -> None:
     )
 
 
-def _print_table(rows: list[dict[str, Any]], title: str = "") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for name in rows[0] if rows else ():
-        numeric = isinstance(rows[0][name], (int, float))
-        table.add_column(
-            name, justify="right" if numeric else "left", overflow="fold", no_wrap=name in ("run", "target")
-        )
-    for row in rows:
-        table.add_row(
-            *(
-                "" if value is None else f"{value:,.3f}" if isinstance(value, float) else str(value)
-                for value in row.values()
-            )
-        )
-    Console(markup=False).print(table)
-
-
 def _table_command(rows: Callable[..., list[dict[str, Any]]], empty: str) -> Callable[..., None]:
     def show(as_json: bool, **arguments: Any) -> None:
-        with _user_errors():
+        with user_errors():
             found = rows(**arguments)
         if as_json:
             click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         elif found:
-            _print_table(found)
+            print_table(found)
         else:
             click.echo(empty)
 
@@ -204,6 +170,7 @@ def _targets() -> list[dict[str, Any]]:
     ]
 
 
+main.add_command(hub)
 main.command("runs")(_table_command(_runs, "No runs here yet. Start one: ai4s run drug-screening --sample 50"))
 main.command("targets")(_table_command(_targets, ""))
 
@@ -215,7 +182,7 @@ def template(pipeline_name: str) -> None:
     from domains.templates import pipeline
     from flows.requests import as_template
 
-    with _user_errors():
+    with user_errors():
         click.echo(as_template(pipeline(pipeline_name)), nl=False)
 
 
@@ -226,7 +193,7 @@ def report(run_name: str, as_json: bool) -> None:
     """Say where a run's report is, and open it where there is a browser."""
     from flows.runs import report_of
 
-    with _user_errors():
+    with user_errors():
         path = report_of(run_name)
     click.echo(json.dumps({"run": run_name, "report": str(path)}) if as_json else str(path))
     if not as_json and sys.stdout.isatty() and (os.environ.get("DISPLAY") or sys.platform == "darwin"):
@@ -241,7 +208,7 @@ def resume(run_name: str, profile: str, as_json: bool) -> None:
     """Go on with a run that was stopped: finished shards are kept."""
     from flows.runs import request_of
 
-    with _user_errors():
+    with user_errors():
         name, content = request_of(run_name)
         _validate_and_run(name, {**content, "name": run_name, "profile": profile}, as_json)
 

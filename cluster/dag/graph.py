@@ -4,8 +4,10 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+from cluster.errors import ClusterError
 
-class GraphError(ValueError):
+
+class GraphError(ClusterError):
     """A workflow that cannot be used; the message says which task or key is wrong."""
 
 
