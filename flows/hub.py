@@ -129,7 +129,10 @@ def place(request: str | None, name: str, page: Path | None, example: bool, as_j
             from tasks.hub.page import write_map
 
             write_map(allocator, page, "en")
-    found = {gang.name: (allocator.state(gang.name), explain(allocator, gang.name, 0)) for gang in wanted.gangs}
+    found = {
+        gang.name: (allocator.state(gang.name), [*explain(allocator, gang.name, 0), *_repacked(allocator, gang)])
+        for gang in wanted.gangs
+    }
     if as_json:
         content = {gang: {"state": state, "why": lines} for gang, (state, lines) in found.items()}
         click.echo(json.dumps(content, indent=2, ensure_ascii=False))
@@ -138,6 +141,17 @@ def place(request: str | None, name: str, page: Path | None, example: bool, as_j
         click.echo("\n  ".join(lines))
     if page:
         click.echo(f"\nMap      {page}")
+
+
+def _repacked(allocator: Any, gang: Any) -> list[str]:
+    """How others could move aside for a gang that waits for room in one domain."""
+    from cluster.allocate.repack import advise
+
+    level = gang.required or gang.preferred
+    if level is None or allocator.state(gang.name) != "waiting":
+        return []
+    advice = advise(allocator, level, gang.chips, next(iter(gang.kinds), None))
+    return advice.lines() if advice else []
 
 
 def _placed(wanted: Any, name: str) -> Any:

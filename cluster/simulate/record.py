@@ -10,6 +10,7 @@ import numpy.typing as npt
 from cluster.allocate.allocator import Allocator
 from cluster.allocate.change import Affected
 from cluster.allocate.decision import Decision
+from cluster.allocate.repack import stranded
 from cluster.allocate.running import Allocation
 from cluster.simulate.bounds import Work, makespan_bounds
 from cluster.simulate.jobs import Job
@@ -57,14 +58,7 @@ class Record:
         self.rows.append((now, sum(held), up, len(queue), queue.chips, draw.busy, draw.idle, draw.base, draw.overhead))
         self.kinds_held.append(held)
         if not self.stranded or now - self.stranded[-1][0] >= SAMPLE_S:
-            self.stranded.append((now, *(self._stranded(shape) for shape in SHAPES)))
-
-    def _stranded(self, shape: int) -> float:
-        """Share of the chips in service that are free but cannot serve gangs of this size inside one supernode."""
-        ledger, supernodes = self.allocator.ledger, self.allocator.tree.at_level[-2]
-        up = sum(counts[0] for counts in ledger.up.values())
-        lost = sum(free[domain] % shape for free in ledger.free.values() for domain in supernodes)
-        return lost / up if up else 0.0
+            self.stranded.append((now, *(stranded(ledger, allocator.tree, shape) for shape in SHAPES)))
 
     def refuse(self, job: Job, reason: str) -> None:
         """Count a job that the hub cannot hold."""

@@ -95,6 +95,22 @@ gangs:
     assert "gang rest: 400 chips of one kind; cloudmatrix384 has at most 384" in refused("place", request)
 
 
+def test_place_says_who_could_move_aside(tmp_path):
+    request = tmp_path / "gangs.yaml"
+    # Six fill a host but for two chips; the seventh spreads over the others, so that no host is whole.
+    request.write_text(
+        """hub: cloudmatrix384
+gangs:
+  - {name: first, chips: 6, required: host}
+  - {name: thin, chips: 47, mode: spread, over: host, preemptible: true}
+  - {name: whole, chips: 8, required: host}
+"""
+    )
+    why = json.loads(ai4s("place", request, "--json").output)["whole"]["why"]
+    assert "no host has 8 of them; the most is 7" in why[0]
+    assert "Moving 47 chips frees 8 of ascend910c in sn0/node1:" in why
+
+
 def test_the_example_can_be_placed_as_it_is(tmp_path):
     request = tmp_path / "gangs.yaml"
     request.write_text(ai4s("place", "--example").output)
