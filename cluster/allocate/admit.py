@@ -4,13 +4,13 @@ import heapq
 
 from cluster.allocate.fit import find
 from cluster.allocate.gang import Gang, Refused
-from cluster.allocate.queue import Pending
-from cluster.allocate.state import State, choices
+from cluster.allocate.queue import Pending, choices
+from cluster.allocate.state import State
 from cluster.allocate.view import Terms, view
 
 
-def admit(state: State, gang: Gang, *, again: bool = False) -> dict[str, float]:
-    """The kinds on which a gang can be placed, with their speeds; raises Refused where there is none.
+def admit(state: State, gang: Gang, *, again: bool = False) -> tuple[tuple[str, ...], ...]:
+    """The choices of kinds on which a gang can be placed, the fastest first; raises Refused where there is none.
 
     Judged on everything that is installed, in service or not: what is broken comes back. A gang that was admitted before
     is not refused for what its project has spent since; it waits.
@@ -26,17 +26,19 @@ def admit(state: State, gang: Gang, *, again: bool = False) -> dict[str, float]:
         raise Refused(f"gang {gang.name}: {_reason(state, gang, speeds)}")
     if state.accounts.projects and not again:
         possible = _paid(state, gang, speeds, possible)
-    return {kind: speed for kind, speed in speeds.items() if any(kind in choice for choice in possible)}
+    return tuple(possible)
 
 
 def wait(state: State, gang: Gang, since: float, number: int, notes: list[str], *, again: bool = False) -> Pending:
     """Put a gang into the queue; raises Refused where it may not enter."""
-    speeds = admit(state, gang, again=again)
+    allowed = admit(state, gang, again=again)
+    known = gang.speeds(state.topology)
+    speeds = {kind: known[kind] for kind in known if any(kind in kinds for kinds in allowed)}
     required = state.tree.level(gang.required) if gang.required else 0
     preferred = state.tree.level(gang.preferred) if gang.preferred else 0
     # A domain of its own and power depend on every kind that lies in the same domain.
     watched = state.tree.kinds if gang.exclusive or state.power.binding else tuple(speeds)
-    pending = Pending(gang, since, number, speeds, required, preferred, watched, notes)
+    pending = Pending(gang, since, number, speeds, allowed, required, preferred, watched, notes)
     state.queue.add(pending)
     state.fresh.append(pending)
     if preferred > required:

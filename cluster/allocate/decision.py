@@ -6,7 +6,7 @@ from cluster.allocate.fit import find
 from cluster.allocate.promise import promise
 from cluster.allocate.queue import Bound, Pending
 from cluster.allocate.running import Decision
-from cluster.allocate.state import State, choices
+from cluster.allocate.state import State
 from cluster.allocate.view import Terms, view
 from cluster.tree import Tree
 
@@ -29,7 +29,7 @@ REASONS = {
 def diagnose(state: State, pending: Pending, now: float) -> Bound:
     """The bound that keeps a gang from starting now; looks again, so it says what is true now."""
     gang, ledger, widest = pending.gang, state.ledger, pending.widest(now)
-    options = choices(gang, pending.speeds)
+    options = pending.choices
     if blocked := unpaid(state, pending, options):
         return blocked
     free = {kinds: sum(ledger.free[kind][0] for kind in kinds) for kinds in options}
@@ -139,6 +139,8 @@ def _explain_waiting(state: State, pending: Pending, now: float) -> list[str]:
     lines = [f"{gang.name} waits since {pending.since:,.0f} s for {gang.chips:,} chips: {bound.text}."]
     if bound.code in ("quota", "budget"):
         lines.append(f"It can start when gangs of project {gang.project} end, or the project is given more.")
+        return [*lines, *pending.notes]
+    if bound.code == "order":
         return [*lines, *pending.notes]
     promised = [hold for hold in state.holds if hold.name == gang.name]
     holds = promised or promise(state, pending, now)

@@ -54,23 +54,22 @@ def bounds(
 
 
 def earliest(
-    tree: Tree,
-    free: Sequence[int],
-    running: Sequence[Allocation],
-    kind: str,
-    level: int,
-    chips: int,
-    able: Sequence[int],
+    tree: Tree, running: Iterable[Allocation], kinds: Sequence[str], level: int, missing: dict[int, int]
 ) -> tuple[float, int] | None:
-    """When and in which domain of a level so many chips are free first, if all that runs takes its full time.
+    """When and in which domain of a level the missing chips come free first, if all that runs takes its full time.
 
-    ``running`` are the allocations of the kind by their end; ``able`` the domains that have so many in service.
+    ``running`` are the allocations by their end, one of several kinds once for each; ``missing`` the chips by domain.
     """
-    missing = {domain: chips - free[domain] for domain in able}
+    seen: set[str] = set()
     for allocation in running:
-        for domain, count in allocation.by_domain(kind, level, tree):
-            if domain in missing:
-                missing[domain] -= count
-                if missing[domain] <= 0:
-                    return allocation.ends, domain
+        if allocation.gang.name in seen:
+            continue
+        if len(allocation.given) > 1:
+            seen.add(allocation.gang.name)
+        for kind in kinds:
+            for domain, count in allocation.by_domain(kind, level, tree) if kind in allocation.given else ():
+                if domain in missing:
+                    missing[domain] -= count
+                    if missing[domain] <= 0:
+                        return allocation.ends, domain
     return None

@@ -1,11 +1,18 @@
 """Which chips are free: counters by kind and domain, and every single chip by host."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 from cluster.tree import Tree
 
 Shares = Sequence[tuple[int, int]]
 """(host, chips) pairs."""
+
+
+class Counts(Protocol):
+    """Chips by domain."""
+
+    def __getitem__(self, domain: int, /) -> int: ...
 
 
 class LevelIndex:
@@ -14,7 +21,7 @@ class LevelIndex:
     Sets are bits of an integer: finding the lowest member is one operation, and ties go to the first domain.
     """
 
-    def __init__(self, domains: range, free: Sequence[int]) -> None:
+    def __init__(self, domains: range, free: Counts) -> None:
         self.start = domains.start
         self.counts = 0
         self.members: dict[int, int] = {}
@@ -154,7 +161,8 @@ class Ledger:
 
     def give_back(self, kind: str, given: Iterable[tuple[int, int]]) -> int:
         """Give chips back. Returns how many are out of service and did not become free."""
-        taken, out = self.taken[kind], self.out[kind]
+        free, taken, out, shape = self.free[kind], self.taken[kind], self.out[kind], self.shape[kind]
+        parent = self.tree.parent
         by_parent: dict[int, int] = {}
         broken = 0
         for host, bits in given:
@@ -165,7 +173,12 @@ class Ledger:
                 broken += lost.bit_count()
                 self._stick(kind, host, -lost.bit_count())
                 bits ^= lost
-            self._change_host(kind, host, bits.bit_count(), by_parent)
+            have, above, count = free[host], parent[host], bits.bit_count()
+            free[host] = have + count
+            counts = shape[above]
+            counts[have] -= 1
+            counts[have + count] += 1
+            by_parent[above] = by_parent.get(above, 0) + count
         self._carry(kind, by_parent, 1)
         return broken
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from cluster.allocate.ledger import Counts
 from cluster.tree import Tree
 
 
@@ -14,12 +15,12 @@ class Limits:
     withheld: Mapping[int, int]
     why: Mapping[int, str]
 
-    def room(self, free: Sequence[int], domain: int) -> int:
+    def room(self, free: Counts, domain: int) -> int:
         """What may be taken of a domain, bounds above it left out."""
         room = free[domain] - self.withheld.get(domain, 0)
         return min(room, self.most.get(domain, room))
 
-    def room_here(self, free: Sequence[int], ancestors: Sequence[int]) -> int:
+    def room_here(self, free: Counts, ancestors: Sequence[int]) -> int:
         """What may be taken of a domain given as its way to the root."""
         room = free[ancestors[0]] - self.withheld.get(ancestors[0], 0)
         for domain in ancestors:
@@ -31,7 +32,7 @@ class Limits:
 NONE = Limits({}, {}, {})
 
 
-def combine(tree: Tree, free: Sequence[int], bounds: Sequence[tuple[int, int, str]]) -> Limits:
+def combine(tree: Tree, free: Counts, bounds: Sequence[tuple[int, int, str]]) -> Limits:
     """Limits from (domain, most chips, reason) bounds; the tightest of a domain counts."""
     if not bounds:
         return NONE

@@ -13,7 +13,7 @@ from cluster.allocate.preempt import victims
 from cluster.allocate.promise import promise
 from cluster.allocate.queue import Bound, Pending
 from cluster.allocate.running import Allocation
-from cluster.allocate.state import State, choices
+from cluster.allocate.state import State
 from cluster.allocate.view import view
 
 # Gangs that are searched for in vain in one pass, and gangs of a project looked at, before the rest must wait.
@@ -73,6 +73,9 @@ class _Pass:
         self.searches = 0
         # The fewest chips that were searched for in vain, by what else decides whether there is a place.
         self.failed: dict[object, int] = {}
+        # The most free chips in a domain of a level, of one kind or of all together; less after each start.
+        self.most: dict[tuple[int, bool], int] = {}
+        self.starts: dict[str | None, list[float]] = {}
         self.previous: dict[str, list[Hold]] = {}
         self.lowest = min(
             (one.gang.priority for one in state.running.values() if one.gang.preemptible) if state.preemption else (),
@@ -93,6 +96,8 @@ class _Pass:
                 if self.searches > SEARCHES:
                     break
                 everything = id(pending) in new or pending.gang.name in self.previous
+                if not everything and self._hopeless(pending):
+                    continue
                 seen.add(id(pending))
                 started = self.look(pending, None if everything else freed)
                 if not (started or backfill or self._short_of_money(pending)):
@@ -126,9 +131,8 @@ class _Pass:
         state.holds, every = holds, [*holds, *state.booked]
         self.promised = {hold.kind for hold in holds if hold.first}
         self.owners = {hold.name for hold in every}
-        self.starts = {kind: sorted(hold.start for hold in every if hold.kind == kind) for kind in state.tree.kinds}
-        self.starts[""] = sorted(hold.start for hold in every)
         self.failed.clear()
+        self.starts.clear()
 
     def _redeem(self, name: str) -> None:
         """Drop the promise to a gang that has started: its chips are news to others."""
@@ -155,11 +159,12 @@ class _Pass:
     def look(self, pending: Pending, kinds: Set[str] | None) -> bool:
         """Start a gang or say what holds it; only choices with one of the kinds are tried. True where it started."""
         paying = bool(self.state.accounts.projects)
-        pending.bound = unpaid(self.state, pending, choices(pending.gang, pending.speeds)) if paying else None
+        pending.bound = unpaid(self.state, pending, pending.choices) if paying else None
         if pending.bound is None:
             allocation = self._try(pending, kinds) or self._preempt(pending)
             if allocation is not None:
                 self.started.append(allocation)
+                self.most.clear()
                 self._redeem(pending.gang.name)
                 return True
         money = pending.bound is not None
@@ -178,16 +183,16 @@ class _Pass:
         state, gang, now = self.state, pending.gang, self.now
         widest = pending.widest(now)
         watches = kinds is None or gang.exclusive is not None or bool(state.power.binding)
-        for choice in choices(gang, pending.speeds):
+        for choice in pending.choices:
             if not watches and kinds is not None and kinds.isdisjoint(choice):
                 continue
             if self._too_few(choice, widest, pending.chips):
                 continue
-            lasts = max(pending.lasts[kind] for kind in choice)
+            lasts = max([pending.lasts[kind] for kind in choice])
             known = None
             if gang.mode == "tight" and gang.name not in self.owners:
-                starts = self.starts[choice[0] if len(choice) == 1 and not gang.exclusive else ""]
-                known = (choice, widest, pending.shape, bisect_left(starts, now + lasts))
+                outlasted = self._outlasted(choice[0] if len(choice) == 1 and not gang.exclusive else None, now + lasts)
+                known = (choice, widest, pending.shape, outlasted)
                 if self.failed.get(known, pending.chips + 1) <= pending.chips:
                     continue
             seen = view(state.ledger, gang, choice, state.terms(gang, choice, now, now + lasts))
@@ -203,10 +208,35 @@ class _Pass:
             self.searches += 1
         return None
 
+    def _hopeless(self, pending: Pending) -> bool:
+        """Whether a gang that was looked at before need not be: too few chips are free, and others are promised theirs."""
+        impatient = not self.state.backfill or self.lowest is not None  # others may be stopped for it
+        if not pending.first_bound or impatient or self.promised.isdisjoint(pending.kinds):
+            return False
+        level, mixed = pending.widest(self.now), pending.gang.mixed
+        key = level, mixed
+        if key not in self.most:
+            index = self.state.ledger.index
+            rooms = [index[kind][min(level, len(index[kind]) - 1)].most for kind in index]
+            self.most[key] = sum(rooms) if mixed else max(rooms)
+        return self.most[key] < pending.chips
+
+    def _outlasted(self, kind: str | None, ends: float) -> int:
+        """How many reservations (of a kind) a gang would outlast: with as many, gangs are bound alike."""
+        starts = self.starts.get(kind)
+        if starts is None:
+            every = [*self.state.holds, *self.state.booked]
+            starts = self.starts[kind] = sorted([hold.start for hold in every if kind is None or hold.kind == kind])
+        return bisect_left(starts, ends)
+
     def _too_few(self, choice: Sequence[str], widest: int, chips: int) -> bool:
         """Whether no domain of the level has so many free chips, whatever the limits."""
-        indices = [self.state.ledger.index[kind] for kind in choice]
-        return sum(index[min(widest, len(index) - 1)].most for index in indices) < chips
+        index = self.state.ledger.index
+        most = 0
+        for kind in choice:
+            levels = index[kind]
+            most += levels[min(widest, len(levels) - 1)].most
+        return most < chips
 
     def _preempt(self, pending: Pending) -> Allocation | None:
         """Stop others of lower priority where that lets a gang start at once."""

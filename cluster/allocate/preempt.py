@@ -46,11 +46,13 @@ def _enough(state: State, pending: Pending, kind: str, level: int, now: float) -
         if one.gang.preemptible and one.gang.priority < gang.priority and admissible(state, one.gang)
     ]
     candidates.sort(key=lambda one: (one.gang.priority, _loss(one, now), one.gang.name))
+    # With a shape or under a power cap it is not only the number of chips that counts: all of them are rehearsed.
+    everybody = pending.shape is not None or bool(state.power.binding)
     missing: dict[int, int] = {}
     chosen: dict[int, list[Allocation]] = {}
     for one in candidates:
         for domain, chips in one.by_domain(kind, level, state.tree):
-            if missing.setdefault(domain, gang.chips - free[domain]) > 0 or pending.shape is not None:
+            if missing.setdefault(domain, gang.chips - free[domain]) > 0 or everybody:
                 chosen.setdefault(domain, []).append(one)
                 missing[domain] -= chips
     return [(kind, gangs) for domain, gangs in chosen.items() if missing[domain] <= 0 and up[domain] >= gang.chips]

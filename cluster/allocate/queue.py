@@ -1,7 +1,7 @@
 """Who waits, in the order in which they are looked at."""
 
 import heapq
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -9,6 +9,12 @@ from cluster.allocate.accounts import Accounts
 from cluster.allocate.gang import Gang
 
 Kinds = tuple[str, ...]
+
+
+def choices(gang: Gang, speeds: Mapping[str, float]) -> tuple[Kinds, ...]:
+    """Kinds to try, the fastest first; all together last where the gang may be mixed."""
+    single = tuple((kind,) for kind in speeds)
+    return (*single, tuple(speeds)) if gang.mixed and len(single) > 1 else single
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +29,15 @@ class Bound:
 class Pending:
     """A gang that waits, with what the passes over the queue need at hand: levels as depths, seconds by kind.
 
-    ``first_bound`` is what held it when it was looked at first; ``watched`` are the kinds whose news it waits for.
+    ``first_bound`` is what held it when it was looked at first; ``watched`` are the kinds whose news it waits for,
+    ``choices`` those that it may start on, together.
     """
 
     gang: Gang
     since: float
     number: int
     speeds: dict[str, float]
+    choices: tuple[Kinds, ...]
     required: int
     preferred: int
     watched: Kinds

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from cluster.allocate.fit import find
 from cluster.allocate.gang import Gang
 from cluster.allocate.ledger import Ledger
+from cluster.allocate.queue import choices
 from cluster.allocate.running import Allocation
-from cluster.allocate.state import State, choices
+from cluster.allocate.state import State
 from cluster.allocate.view import view
 from cluster.tree import Tree
 

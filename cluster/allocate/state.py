@@ -103,8 +103,11 @@ class State:
         """What a gang would hold and be charged for if it were placed like this."""
         gang = pending.gang
         shares = seen.by_kind(gang, kinds, fit.shares)
-        speed = min(pending.speeds[kind] for kind in shares if kind in kinds)
-        chips = {kind: sum(count for _, count in pairs) for kind, pairs in shares.items()}
+        if seen.rooms is None:
+            speed, chips = pending.speeds[kinds[0]], {kinds[0]: gang.chips}
+        else:
+            speed = min(pending.speeds[kind] for kind in shares if kind in kinds)
+            chips = {kind: sum(count for _, count in pairs) for kind, pairs in shares.items()}
         return Bill(shares, speed, self.cost(gang, chips, gang.duration_s / speed))
 
     def place(self, pending: Pending, fit: Fit, bill: Bill, now: float) -> Allocation:
@@ -209,9 +212,3 @@ class State:
         ]
         for hold in self.booked:
             hold.domain = tree.number[old.paths[hold.domain]]
-
-
-def choices(gang: Gang, speeds: Mapping[str, float]) -> Sequence[tuple[str, ...]]:
-    """Kinds to try, the fastest first; all together last where the gang may be mixed."""
-    single = [(kind,) for kind in speeds]
-    return [*single, tuple(speeds)] if gang.mixed and len(single) > 1 else single

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cluster.allocate.gang import Gang
-from cluster.allocate.ledger import Ledger, LevelIndex
+from cluster.allocate.ledger import Counts, Ledger, LevelIndex
 from cluster.allocate.limits import NONE, Limits, combine
 from cluster.tree import Tree
 
@@ -28,13 +28,23 @@ class Terms:
 FREE = Terms()
 
 
+class Summed:
+    """Counts of several kinds by domain, added up where somebody looks."""
+
+    def __init__(self, counts: Sequence[Sequence[int]]) -> None:
+        self.counts = counts
+
+    def __getitem__(self, domain: int) -> int:
+        return sum([counts[domain] for counts in self.counts])
+
+
 @dataclass(slots=True)
 class View:
     """The chips that a gang may get. ``rooms`` has them by kind and domain where they are not simply the free ones."""
 
     ledger: Ledger
     tree: Tree
-    free: Sequence[int]
+    free: Counts
     index: Sequence[LevelIndex]
     shape: dict[int, list[int]] | None
     limits: Limits = NONE
@@ -88,73 +98,88 @@ def view(ledger: Ledger, gang: Gang, kinds: Sequence[str], terms: Terms = FREE) 
         free, bound = ledger.free[kind], [*terms.chips.get(kind, ()), *terms.caps(kinds)]
         return View(ledger, tree, free, ledger.index[kind], ledger.shape[kind], combine(tree, free, bound))
     if gang.exclusive is not None:
-        usable = _unused(ledger, kinds, tree.level(gang.exclusive), terms)
-        hosts = [host for domain in usable for host in tree.hosts_under(domain)]
-        rooms = {kind: _summed(tree, {host: ledger.free[kind][host] for host in hosts}) for kind in kinds}
-        limits = NONE  # whole domains were judged, the gang's share of them is less
+        rooms = _unused(ledger, kinds, tree.level(gang.exclusive), terms)
+        bound = []  # whole domains were judged, the gang's share of them is less
     else:
         rooms = {kind: _clamped(ledger, kind, terms.chips.get(kind, ())) for kind in kinds}
-    total = [sum(counts) for counts in zip(*rooms.values(), strict=True)]
-    if gang.exclusive is None:
-        limits = combine(tree, total, terms.caps(kinds))
+        bound = terms.caps(kinds)
+    total = Summed(list(rooms.values()))
     index = [LevelIndex(domains, total) for domains in tree.at_level[:-1]]
-    return View(ledger, tree, total, index, None, limits, rooms)
+    return View(ledger, tree, total, index, None, combine(tree, total, bound), rooms)
 
 
 def _clamped(ledger: Ledger, kind: str, bounds: Bounds) -> list[int]:
     """Free chips by domain, cut back host by host until every bound holds whatever is taken of them."""
-    tree, free = ledger.tree, ledger.free[kind]
-    if not bounds:
-        return free
-    hosts = {host: free[host] for host in tree.hosts}
+    free = ledger.free[kind]
+    left = free.copy() if bounds else free
     for domain, most, _ in sorted(bounds, reverse=True):  # deepest first: cutting further above breaks nothing below
-        beyond = sum(hosts[host] for host in tree.hosts_under(domain)) - max(most, 0)
-        for host in reversed(tree.hosts_under(domain)):
+        beyond = left[domain] - max(most, 0)
+        for host in reversed(ledger.tree.hosts_under(domain)):
             if beyond <= 0:
                 break
-            cut = min(beyond, hosts[host])
-            hosts[host] -= cut
-            beyond -= cut
-    return _summed(tree, hosts)
+            if left[host]:
+                beyond -= _cut(ledger.tree, left, host, min(beyond, left[host]))
+    return left
 
 
-def _unused(ledger: Ledger, kinds: Sequence[str], level: int, terms: Terms) -> list[int]:
-    """Domains of a level that no gang uses and that may be taken whole, all kinds of chip and later repairs included."""
-    tree, found = ledger.tree, []
-    left: dict[tuple[str, int], float] = {
-        (kind, at): most for kind, bounds in terms.chips.items() for at, most, _ in sorted(bounds, reverse=True)
-    }
-    left |= {("", at): watts for at, watts in terms.watts}
-    for domain in tree.at_level[level]:
-        wanted = any(ledger.free[kind][domain] for kind in kinds)
-        if not wanted or any(ledger.held(kind, domain) for kind in tree.kinds):
-            continue
-        inside = [key for key in left if _within(tree, key[1], domain)]
-        above = [key for key in left if key not in inside and _within(tree, domain, key[1])]
-        # The deeper of two domains has the higher number: a bound inside counts its own chips, one above all of these.
-        need = {key: _use(ledger, terms, key[0], max(key[1], domain)) for key in (*inside, *above)}
-        if all(need[key] <= left[key] for key in need):
-            found.append(domain)
-            for key in above:
-                left[key] -= need[key]
-    return found
+def _cut(tree: Tree, counts: list[int], host: int, chips: int) -> int:
+    """Take chips of a host out of the counts of its domains."""
+    for domain in tree.ancestors[host]:
+        counts[domain] -= chips
+    return chips
 
 
-def _use(ledger: Ledger, terms: Terms, kind: str, domain: int) -> float:
-    """What taking a whole domain uses of a bound on a kind, or of a power cap."""
-    if kind:
-        return ledger.free[kind][domain]
-    return sum(ledger.tree.capacity[one][domain] * rise for one, rise in terms.rise_w.items())
+def _unused(ledger: Ledger, kinds: Sequence[str], level: int, terms: Terms) -> dict[str, list[int]]:
+    """Free chips of each kind in domains of a level that no gang uses and that may be taken whole.
+
+    Whole means chips of all kinds, and for power those too that may be repaired later.
+    """
+    tree = ledger.tree
+    spare = _Spare(ledger, terms, level)
+    rooms = {kind: ledger.free[kind].copy() for kind in kinds}
+    held = [(ledger.up[kind], ledger.free[kind], ledger.stuck[kind]) for kind in tree.kinds]
+    for domain in sorted({at for counts in rooms.values() for at in tree.at_level[level] if counts[at]}):
+        used = any(up[domain] != free[domain] or (stuck and stuck.get(domain)) for up, free, stuck in held)
+        if used or not spare.takes(domain):
+            for counts in rooms.values():
+                for host in tree.hosts_under(domain) if counts[domain] else ():
+                    _cut(tree, counts, host, counts[host])
+    return rooms
 
 
-def _within(tree: Tree, domain: int, other: int) -> bool:
-    return tree.level_of[domain] >= tree.level_of[other] and tree.at(domain, tree.level_of[other]) == other
+class _Spare:
+    """What bounds leave to somebody who takes whole domains of a level, one after the other."""
 
+    def __init__(self, ledger: Ledger, terms: Terms, level: int) -> None:
+        self.ledger, self.terms = ledger, terms
+        self.left: dict[tuple[str, int], float] = {}
+        for kind, bounds in terms.chips.items():
+            for at, most, _ in bounds:
+                self.left[kind, at] = min(most, self.left.get((kind, at), most))
+        self.left |= {("", at): watts for at, watts in terms.watts}
+        self.inside: dict[int, list[tuple[str, int]]] = {}
+        self.above: dict[int, list[tuple[str, int]]] = {}
+        for key in self.left:
+            deep = ledger.tree.level_of[key[1]] >= level
+            of = self.inside if deep else self.above
+            of.setdefault(ledger.tree.at(key[1], level) if deep else key[1], []).append(key)
 
-def _summed(tree: Tree, hosts: Mapping[int, int]) -> list[int]:
-    """Chips by domain from chips by host."""
-    counts = [0] * len(tree.paths)
-    for host, count in hosts.items():
-        for domain in tree.ancestors[host]:
-            counts[domain] += count
-    return counts
+    def takes(self, domain: int) -> bool:
+        """Whether the bounds leave a whole domain; what it uses of those above it is counted."""
+        if not self.left:
+            return True
+        above = [key for at in self.ledger.tree.ancestors[domain] for key in self.above.get(at, ())]
+        need = {key: self._use(key[0], domain) for key in above}
+        need |= {key: self._use(*key) for key in self.inside.get(domain, ())}
+        if any(need[key] > self.left[key] for key in need):
+            return False
+        for key in above:
+            self.left[key] -= need[key]
+        return True
+
+    def _use(self, kind: str, domain: int) -> float:
+        """What taking a whole domain uses of a bound on a kind, or of a power cap."""
+        if kind:
+            return self.ledger.free[kind][domain]
+        capacity = self.ledger.tree.capacity
+        return sum(capacity[one][domain] * rise for one, rise in self.terms.rise_w.items())

@@ -45,6 +45,12 @@ def run(allocator: Allocator, *gangs: Gang, now: float = 0) -> list[str]:
     return [one.gang.name for one in allocator.schedule(now)]
 
 
+def ended(allocator: Allocator, name: str, now: float) -> list[str]:
+    """End a gang and name those that start."""
+    allocator.end(name, now)
+    return [one.gang.name for one in allocator.schedule(now)]
+
+
 def where(allocator: Allocator, name: str) -> dict[str, int]:
     """A gang's chips by host path, all kinds together."""
     found: dict[str, int] = {}

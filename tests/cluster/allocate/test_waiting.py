@@ -2,20 +2,15 @@
 
 import pytest
 
+from cluster.allocate import passes
 from cluster.allocate.allocator import Allocator
 from cluster.allocate.gang import Gang, Group, Project, Refused
-from tests.cluster.allocate.hubs import cap, hub, kind, run, supernodes, where
+from tests.cluster.allocate.hubs import cap, ended, hub, kind, run, supernodes, where
 
 
 def small(**more):
     """Two supernodes of two hosts of four chips."""
     return Allocator(hub(supernodes(2, 2, 4)), **more)
-
-
-def ended(allocator, name, now):
-    """End a gang and name those that start."""
-    allocator.end(name, now)
-    return [one.gang.name for one in allocator.schedule(now)]
 
 
 # -- backfill ---------------------------------------------------------------------------------------------------------
@@ -92,6 +87,34 @@ def test_higher_priority_starts_at_once_whatever_was_promised_below_it():
     assert run(allocator, Gang(name="urgent", chips=4, duration_s=1000, priority=1), now=1) == ["urgent"]
 
 
+def two_kinds():
+    """Four chips of each of two kinds, all of them taken, those of a until 50 s and those of b until 100 s."""
+    tree = [*supernodes(1, 1, {"a": 4}, "x"), *supernodes(1, 1, {"b": 4}, "y")]
+    allocator = Allocator(hub(tree, {"a": kind(), "b": kind()}))
+    run(allocator, Gang(name="on-a", chips=3, kinds={"a": 1}, duration_s=50))
+    run(allocator, Gang(name="on-b", chips=4, kinds={"b": 1}, duration_s=100))
+    return allocator
+
+
+def test_when_the_head_starts_on_another_kind_the_next_is_promised_its_chips():
+    allocator = two_kinds()
+    assert run(allocator, Gang(name="head", chips=4), Gang(name="next", chips=4, kinds={"a": 1})) == []
+    assert [(hold.name, hold.kind, hold.start) for hold in allocator.holds] == [("head", "a", 50)]
+    assert ended(allocator, "on-b", 10) == ["head"]
+    assert [(hold.name, hold.kind, hold.start) for hold in allocator.holds] == [("next", "a", 50)]
+
+
+def test_each_kind_has_its_first_in_the_queue_and_promises_outlive_a_short_pass(monkeypatch):
+    allocator = two_kinds()
+    run(allocator, *(Gang(name=f"for-{kind}", chips=4, kinds={kind: 1}) for kind in "ab"))
+    promised = [(hold.name, hold.start) for hold in allocator.holds]
+    assert promised == [("for-a", 50), ("for-b", 100)]
+    monkeypatch.setattr(passes, "SEARCHES", -1)
+    run(allocator, Gang(name="tiny", chips=1, kinds={"a": 1}, duration_s=5), now=1)
+    assert ended(allocator, "tiny", 3) == []
+    assert [(hold.name, hold.start) for hold in allocator.holds] == [("for-b", 100), ("for-a", 50)]
+
+
 # -- bookings ---------------------------------------------------------------------------------------------------------
 
 
@@ -117,6 +140,15 @@ def test_the_promise_to_the_head_goes_around_a_booking():
     assert {hold.start for hold in allocator.holds if hold.first} == {300}
     assert allocator.schedule(299) == []
     assert [one.gang.name for one in allocator.schedule(300)] == ["head"]
+
+
+def test_what_a_booking_leaves_over_is_promised_to_the_head_too():
+    allocator = small()
+    allocator.book("r", "", "a", 8, 100, 200, 0)
+    run(allocator, Gang(name="old", chips=12, duration_s=50))
+    assert run(allocator, Gang(name="head", chips=8, required="supernode", duration_s=500)) == []
+    assert run(allocator, Gang(name="filler", chips=4, duration_s=500), now=1) == []
+    assert ended(allocator, "old", 50) == ["head"]
 
 
 def test_a_booking_that_cannot_be_kept_is_refused():
@@ -163,6 +195,13 @@ def test_nobody_is_stopped_who_is_not_preemptible_or_not_below_or_in_vain():
     assert set(allocator.running) == {"fixed", "equal", "urgent2"}
 
 
+def test_a_gang_that_power_holds_back_stops_others_once_and_starts():
+    allocator = Allocator(hub(supernodes(2, 2, 4), power=cap(hub=1.6 + 0.9 * 8)), preemption=True)
+    run(allocator, Gang(name="low", chips=8, preemptible=True))
+    assert run(allocator, Gang(name="urgent", chips=4, priority=1), now=5) == ["urgent"]
+    assert allocator.queue.by_name["low"].notes == ["preempted by urgent at 5 s"]
+
+
 # -- projects ---------------------------------------------------------------------------------------------------------
 
 
@@ -187,6 +226,14 @@ def test_a_quota_holds_its_project_and_nobody_else():
     assert allocator.queue.by_name["b"].bound.text == "project q holds 4 of its 6 chips"
     assert allocator.holds == [], "chips are promised to one that its quota holds"
     assert ended(allocator, "a", 2) == ["b"]
+
+
+def test_a_quota_that_comes_free_serves_gangs_of_other_kinds():
+    tree = [*supernodes(1, 1, {"a": 4}, "x"), *supernodes(1, 1, {"b": 4}, "y")]
+    allocator = Allocator(hub(tree, {"a": kind(), "b": kind()}), {"q": Project(most_chips=4)})
+    gangs = [Gang(name=name, chips=4, kinds={name: 1}, project="q") for name in ("a", "b")]
+    assert run(allocator, *gangs) == ["a"]
+    assert ended(allocator, "a", 5) == ["b"]
 
 
 def test_a_gang_held_by_its_quota_is_promised_chips_once_the_quota_lets_it():
@@ -248,53 +295,3 @@ def test_a_domain_alone_is_charged_whole():
         allocator.submit(Gang(name="g", chips=1, exclusive="supernode", project="p"), 0)
     run(allocator, Gang(name="g", chips=1, exclusive="supernode", project="rich"))
     assert allocator.accounts.held == {"rich": 8}
-
-
-# -- power ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_cap_of_a_supernode_sends_gangs_elsewhere():
-    """Eight idle chips draw 0.8 kW, each busy one 0.9 kW more: under 4.4 kW four may be busy."""
-    allocator = Allocator(hub(supernodes(2, 2, 4), power=cap(supernode=4.4)))
-    assert run(allocator, Gang(name="a", chips=4, required="supernode")) == ["a"]
-    assert run(allocator, Gang(name="b", chips=4, required="supernode")) == ["b"]
-    assert {where(allocator, "a").popitem()[0][:3], where(allocator, "b").popitem()[0][:3]} == {"sn0", "sn1"}
-    assert run(allocator, Gang(name="c", chips=1)) == []
-    assert "the power cap of sn0, sn1 leaves watts for fewer chips" in allocator.queue.by_name["c"].bound.text
-    assert ended(allocator, "a", 5) == ["c"]
-
-
-def test_a_cap_of_the_hub_holds_and_a_large_gang_is_not_starved_under_it():
-    allocator = Allocator(hub(supernodes(2, 2, 4), power=cap(hub=1.6 + 0.9 * 10)))
-    run(allocator, Gang(name="a", chips=6, duration_s=100))
-    assert run(allocator, Gang(name="large", chips=8)) == []
-    assert run(allocator, *(Gang(name=f"s{n}", chips=1, duration_s=500) for n in range(3)), now=1) == []
-    assert run(allocator, Gang(name="short", chips=1, duration_s=90), now=2) == ["short"]
-    assert "large" in ended(allocator, "a", 100)
-
-
-def test_what_no_cap_would_ever_allow_is_refused():
-    allocator = Allocator(hub(supernodes(2, 2, 4), power=cap(hub=5)))
-    with pytest.raises(Refused, match="gang g: 12 chips at full load exceed a power cap of test"):
-        allocator.submit(Gang(name="g", chips=12), 0)
-
-
-def test_mixed_gangs_respect_caps_and_reservations_of_every_kind():
-    kinds = {"a": kind(1, 1001, 1), "b": kind(1, 501, 1)}
-    allocator = Allocator(hub(supernodes(1, 2, {"a": 4, "b": 4}), kinds, power=cap(hub=6)))
-    allocator.book("kept", "", "a", 6, 10, 1000, 0)
-    assert run(allocator, Gang(name="m", chips=9, mixed=True)) == []
-    assert run(allocator, Gang(name="n", chips=5, mixed=True, duration_s=5), now=1) == ["n"]
-    draw = allocator.power.draw(allocator.ledger)
-    assert draw.busy + draw.idle <= 6000
-
-
-def test_repairs_under_a_cap_do_not_exceed_it():
-    from cluster.allocate.change import fail, repair
-
-    allocator = Allocator(hub(supernodes(1, 2, 4), power=cap(supernode=4.4)))
-    fail(allocator, "sn0/h1", 0)
-    assert run(allocator, Gang(name="a", chips=4)) == ["a"]
-    repair(allocator, "sn0/h1")
-    assert run(allocator, Gang(name="b", chips=1), now=1) == []
-    assert allocator.power.draw(allocator.ledger, 1).busy + allocator.power.draw(allocator.ledger, 1).idle <= 4400
