@@ -245,7 +245,8 @@ def _show_summary(summary: dict[str, Any]) -> None:
     bound = max(summary["bounds_s"].values())
     energy = sum(summary["energy_kwh"].values()) / 1000
     click.echo(
-        f"{summary['finished']:,} gangs ran, {summary['refused']:,} were refused, {summary['restarts']:,} started anew.\n"
+        f"{summary['finished']:,} gangs ran, {summary['refused']:,} were refused, {summary['restarts']:,} started anew, "
+        f"{summary['still_waiting']:,} still wait.\n"
         f"Utilisation {summary['utilisation_while_gangs_arrive']:.1%} while gangs arrived, {summary['utilisation']:.1%} to the end; all done after {summary['makespan_s'] / 3600:,.1f} h, "
         f"{summary['makespan_s'] / max(bound, 1e-9):.2f} of the lower bound.\n"
         f"{summary['one_supernode_gangs_that_cross']:,} of {summary['one_supernode_gangs']:,} gangs that fit one supernode lie in several.\n"

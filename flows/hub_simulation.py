@@ -113,7 +113,8 @@ def _write(
         {**asdict(one), "ended": record.ends.get(one.name), "explained": " ".join(explain_placed(one, tree))}
         for one in record.decisions.values()
     ]
-    rows += [_refused(name, reason) for name, reason in record.refused.items()]
+    rows += [_not_run(name, f"{name} was refused: {reason}") for name, reason in record.refused.items()]
+    rows += [_not_run(name, f"{name} still waits: {reason}") for name, reason in record.still_waiting.items()]
     if rows:
         pq.write_table(pa.Table.from_pylist(rows), folder / DECISIONS)
     about = {
@@ -127,9 +128,9 @@ def _write(
 _ABOUT = ("trace", "jobs", "load", "seed", "scale", "copies", "speedup", "left_out")
 
 
-def _refused(name: str, reason: str) -> dict[str, Any]:
-    empty = Decision(name, 0, (), 0, 0, 0, 0, 0.0, 0.0, "refused", ())
-    return {**asdict(empty), "ended": None, "explained": f"{name} was refused: {reason}"}
+def _not_run(name: str, why: str) -> dict[str, Any]:
+    empty = Decision(name, 0, (), 0, 0, 0, 0, 0.0, 0.0, "", ())
+    return {**asdict(empty), "ended": None, "explained": why}
 
 
 def explained(folder: Path, name: str) -> str:

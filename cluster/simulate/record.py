@@ -1,6 +1,7 @@
 """What happened in a simulation: the course of the hub over time, every gang's wait, energy, bounds."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from cluster.allocate.allocator import Allocator
 from cluster.allocate.change import Affected
 from cluster.allocate.decision import Decision
+from cluster.allocate.queue import Pending
 from cluster.allocate.repack import stranded
 from cluster.allocate.running import Allocation
 from cluster.simulate.bounds import Work, makespan_bounds
@@ -30,6 +32,7 @@ class Record:
     allocator: Allocator
     rows: list[tuple[float, ...]] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    still_waiting: dict[str, str] = field(default_factory=dict)
     restarts: int = 0
     stopped: int = 0
     replaced: int = 0
@@ -63,6 +66,11 @@ class Record:
     def refuse(self, job: Job, reason: str) -> None:
         """Count a job that the hub cannot hold."""
         self.refused[job.gang.name] = reason
+
+    def leave_waiting(self, gangs: Iterable[Pending]) -> None:
+        """Count gangs that wait for a budget that is spent."""
+        for one in gangs:
+            self.still_waiting[one.gang.name] = one.bound.text if one.bound else "nothing frees what it needs"
 
     def started(self, allocation: Allocation, *, again: bool) -> None:
         """Count a start."""
@@ -163,6 +171,7 @@ class Record:
             "hub": self.allocator.topology.name,
             "finished": self.finished,
             "refused": len(self.refused),
+            "still_waiting": len(self.still_waiting),
             "restarts": self.restarts,
             "stopped_by_failures": self.stopped,
             "chips_replaced_in": self.replaced,

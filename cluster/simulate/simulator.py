@@ -28,7 +28,7 @@ def simulate(
     looks: Sequence[tuple[float, Callable[[Allocator], None]]] = (),
     progress: Progress | None = None,
 ) -> Record:
-    """Run all jobs to their end and return the record. Virtual time; the same input gives the same record.
+    """Run all jobs until they have ended or wait for a budget that is spent; return the record. Virtual time; the same input gives the same record.
 
     ``looks`` are called with the allocator at their time, to draw it or to ask it.
     """
@@ -61,7 +61,7 @@ class _Simulation:
         heapq.heappush(self.events, (time, next(self.order), action, arguments))
 
     def run(self, progress: Progress) -> Record:
-        """Go from event to event until every job has ended or was refused."""
+        """Go from event to event until every job has ended, was refused, or waits for what no event brings."""
         arrivals = iter(self.jobs)
         job = next(arrivals, None)
         done = 0
@@ -70,8 +70,9 @@ class _Simulation:
             times = [job.submit] if job else []
             times += [self.events[0][0]] if self.events else []
             times += [wake] if wake is not None and self.open else []
-            if not times:
-                raise AssertionError(f"{len(self.allocator.queue)} gangs wait, and nothing will ever happen")
+            if not times:  # a spent budget: nothing that still happens will free these
+                self.record.leave_waiting(self.allocator.queue.by_name.values())
+                break
             self.now = max(min(times), self.now)
             while self.events and self.events[0][0] <= self.now:
                 _, _, action, arguments = heapq.heappop(self.events)

@@ -139,6 +139,15 @@ def test_two_jobs_of_one_name_are_refused():
         simulate(hub(), [job("one", 0, 1, 1), job("one", 1, 1, 1)])
 
 
+def test_a_gang_whose_budget_is_spent_is_counted_as_still_waiting():
+    projects = {"default": Project(chip_hours=0.15)}
+    slow = {"slow": 1.0}
+    record = simulate(hub(), [job("one", 0, 4, 100, kinds=slow), job("two", 0, 4, 100, kinds=slow)], projects=projects)
+    assert list(record.ends) == ["one"]
+    assert record.summary()["still_waiting"] == 1
+    assert "chip-hours" in record.still_waiting["two"]
+
+
 def test_a_quota_holds_a_project_back_and_the_waits_say_so():
     projects = {"default": Project(most_chips=4)}
     record = simulate(hub(), [job("one", 0, 4, 100), job("two", 0, 4, 100)], projects=projects)
