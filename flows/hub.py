@@ -61,7 +61,7 @@ def show(name: str, page: Path | None, language: Literal["en", "zh"], as_json: b
         click.echo(topology.model_dump_json(indent=2, exclude_defaults=True))
         return
     tree = build(topology)
-    click.echo(f"{topology.title}: {topology.chips:,} chips\n")
+    click.echo(f"{topology.title}: {topology.chips:,} chips{_machine() if name == 'laptop' else ''}\n")
     levels = []
     for level, domains in zip(tree.levels, tree.at_level, strict=True):
         link = topology.links.get(level)
@@ -91,6 +91,16 @@ def show(name: str, page: Path | None, language: Literal["en", "zh"], as_json: b
         ]
     )
     click.echo("\np public, d derived, a assumed, m measured." + (f"\nMap      {page}" if page else ""))
+
+
+def _machine() -> str:
+    """What is in this machine."""
+    from cluster.discover import machine
+
+    found = machine()
+    gpus = ", ".join(gpu.name for gpu in found.gpus) or "no GPU"
+    numa = f"{len(found.numa)} NUMA node{'s' if len(found.numa) != 1 else ''}"
+    return f"; {found.cores} cores in {numa}, {found.memory:,.0f} GiB, {gpus}"
 
 
 def _figure(figure: Any) -> str:
