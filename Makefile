@@ -39,7 +39,7 @@ $(STAMP): requirements.lock pyproject.toml
 # Needs uv; writes hashed pins without addresses.
 lock:
 	uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-annotate --generate-hashes --no-header \
-		--extra dev --extra drug --extra bench pyproject.toml -o requirements.lock
+		--extra dev --extra drug --extra slurm --extra bench pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf $(VENV) build *.egg-info

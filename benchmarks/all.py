@@ -22,6 +22,10 @@ SCRIPTS = (
     "hub_allocation",
     "hub_replay",
     "dag_makespan",
+    "scheduler_scale",
+    "gangs",
+    "fabric",
+    "slurm_screen",
 )
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 

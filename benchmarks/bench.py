@@ -81,7 +81,7 @@ def environment() -> dict[str, Any]:
     from cluster.discover import cores, laptop
     from tasks.provenance import package_version, provenance
 
-    found = provenance(time.time(), "laptop", laptop())
+    found = provenance(time.time(), "laptop", [laptop()])
     return {
         "date": found["started"],
         "machine": {

@@ -50,14 +50,14 @@ def front_end(path: Path, folder: Path) -> Taken:
         from tasks import drug
 
         request = ScreeningRequest(library=str(path))
-        with bare_run(folder / "front-end") as run, PeakMemory(run.pod) as peak:
+        with bare_run(folder / "front-end") as run, PeakMemory(run.pods[0]) as peak:
             started = time.perf_counter()
             library = open_library(str(path))
             records = drug.read_library(run, library, request)
             unique = drug.deduplicated(run, drug.standardised(run, records))
             left = drug.drug_like(run, unique, request).rows
             wall_s = time.perf_counter() - started
-        return Taken(library.rows, left, run.pod.slots, wall_s, peak.flow, peak.worker, peak.everything)
+        return Taken(library.rows, left, run.slots, wall_s, peak.flow, peak.worker, peak.everything)
 
     return in_flow("front-end", flow)
 

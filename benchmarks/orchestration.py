@@ -85,7 +85,7 @@ def through_everything(rows: int, folder: Path) -> Taken:
             wall, cpu = time.perf_counter(), cpu_seconds()
             in_task("trivial", lambda: run_stage(run, trivial_stage(), Numbers(rows)).rows)
             wall, cpu = time.perf_counter() - wall, cpu_seconds() - cpu
-            return Taken(wall, cpu, len(run.stages[0].shards), run.pod.slots)
+            return Taken(wall, cpu, len(run.stages[0].shards), run.slots)
 
     return in_flow("orchestration", flow)
 

@@ -31,7 +31,7 @@ def bare_run(root: Path) -> Iterator["Run"]:
     store = RunStore(root).open({"benchmark": root.name})
     try:
         with start("laptop") as pod, RunProgress() as progress:
-            yield Run("benchmark", ScreeningRequest(), store, pod, progress)
+            yield Run("benchmark", ScreeningRequest(), store, [pod], progress)
     finally:
         store.close()
 

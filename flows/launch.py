@@ -84,14 +84,15 @@ def execute(pipeline: Pipeline, request: Any) -> dict[str, Any]:
 
     _log_to_terminal()
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
-    profile, topology = place_of(request)
+    profile, topologies = place_of(request)
     checked = pipeline.check(request)
     name = run_name(pipeline.name, checked.label, request)
     url, wait = _prefect_server()
     with console.status("Starting the Prefect server ..."):
         open_store(pipeline.name, request, checked).close()
-        expected = sum(stage.chip_s for stage in checked.plan()) / topology.chips
-        console.print(f"{checked.summary}, on {profile}: {topology.chips} chips, about {duration(expected)}.")
+        chips = sum(topology.chips for topology in topologies)
+        expected = sum(stage.chip_s for stage in checked.plan()) / chips
+        console.print(f"{checked.summary}, on {profile}: {chips} chips, about {duration(expected)}.")
         module = pipeline.name.replace("-", "_")
         flow = getattr(importlib.import_module(f"flows.{module}"), module)
         wait()

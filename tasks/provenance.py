@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,7 +32,7 @@ def _cpu() -> str:
         return platform.processor()
 
 
-def provenance(started: float, profile: str, topology: Topology) -> dict[str, Any]:
+def provenance(started: float, profile: str, topologies: Sequence[Topology]) -> dict[str, Any]:
     """Versions, machine, place and time of a run as a JSON-ready mapping."""
     return {
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
@@ -39,5 +40,5 @@ def provenance(started: float, profile: str, topology: Topology) -> dict[str, An
         "packages": {name: package_version(name) for name in PACKAGES},
         "machine": {"system": platform.platform(), "cpu": _cpu(), "cores": os.cpu_count()},
         "profile": profile,
-        "hub": topology.model_dump(mode="json", include={"name", "title", "tree"}),
+        "hubs": [one.model_dump(mode="json", include={"name", "title", "tree"}) for one in topologies],
     }

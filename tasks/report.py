@@ -136,7 +136,7 @@ def _cost_tiles(run: Run) -> list[Tile]:
     held = sum(stage.chip_s for stage in run.stages if stage.chips_held)
     return [
         Tile(duration(_at_work(run.stages)), "at work, pauses not counted", "实际运行时长（不含中断）"),
-        Tile(f"{held:,.0f}", f"chip-seconds on {run.pod.slots} chips", f"芯片·秒（{run.pod.slots} 个芯片）"),
+        Tile(f"{held:,.0f}", f"chip-seconds on {run.slots} chips", f"芯片·秒（{run.slots} 个芯片）"),
         Tile(f"{100 * engine_share(run.stages):.1f} %", "of them inside the engine", "其中在引擎内"),
     ]
 
@@ -205,7 +205,7 @@ def _places(stages: Sequence[StageSummary]) -> list[dict[str, Any]]:
 def _provenance(run: Run, inputs: Sequence[tuple[Text, str]]) -> list[dict[str, str]]:
     sessions = json.loads((run.store.root / "provenance.json").read_text())["sessions"]
     latest = sessions[-1]
-    places = dict.fromkeys(f"{one['hub']['title']} ({one['profile']})" for one in sessions)
+    places = dict.fromkeys(f"{' + '.join(hub['title'] for hub in one['hubs'])} ({one['profile']})" for one in sessions)
     machines = dict.fromkeys(
         f"{one['machine']['cpu']}, {one['machine']['cores']} cores, {one['machine']['system']}" for one in sessions
     )

@@ -4,8 +4,8 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
 from cluster.launch import Pod, resolve, start
@@ -33,10 +33,17 @@ class Request(Protocol):
 class Run:
     """What the stages of one run share. A plain class, so that Prefect does not look into it for futures."""
 
-    def __init__(self, pipeline: str, request: Request, store: RunStore, pod: Pod, progress: RunProgress) -> None:
-        self.pipeline, self.request, self.store, self.pod, self.progress = pipeline, request, store, pod, progress
+    def __init__(
+        self, pipeline: str, request: Request, store: RunStore, pods: Sequence[Pod], progress: RunProgress
+    ) -> None:
+        self.pipeline, self.request, self.store, self.pods, self.progress = pipeline, request, store, pods, progress
         self.started = time.time()
         self.stages: list[StageSummary] = []
+
+    @property
+    def slots(self) -> int:
+        """How many one-chip shards run at a time, in all pods."""
+        return sum(pod.slots for pod in self.pods)
 
 
 def run_name(pipeline: str, label: str, request: Request) -> str:
@@ -65,21 +72,22 @@ def open_store(pipeline: str, request: Request, checked: Checked) -> RunStore:
     return store
 
 
-def place_of(request: Request) -> tuple[str, Topology]:
-    """The profile where a request runs, and its topology."""
+def place_of(request: Request) -> tuple[str, list[Topology]]:
+    """The profile where a request runs, and the topology of each of its pods: parts joined by ``+`` are pods of their own."""
     profile = request.profile or Settings().profile
-    return profile, resolve(profile)
+    return profile, [resolve(part) for part in profile.split("+")]
 
 
 @contextmanager
 def open_run(pipeline: str, request: Request, checked: Checked) -> Iterator[Run]:
     """Open or take up the run of a request, start its pod, and end both whatever happens."""
-    profile, topology = place_of(request)
+    profile, topologies = place_of(request)
     store = open_store(pipeline, request, checked)
     try:
-        with start(profile) as pod, RunProgress() as progress:
-            run = Run(pipeline, request, store, pod, progress)
-            _note_session(store, provenance(run.started, profile, topology))
+        with ExitStack() as stack:
+            pods = [stack.enter_context(start(part)) for part in profile.split("+")]
+            run = Run(pipeline, request, store, pods, stack.enter_context(RunProgress()))
+            _note_session(store, provenance(run.started, profile, topologies))
             yield run
             store.write_manifest([(stage.name, stage.shards) for stage in run.stages])
     finally:

@@ -10,13 +10,12 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import Any, Protocol
 
-import dask
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from distributed import Client, as_completed
 from distributed.scheduler import KilledWorker, NoValidWorkerError, NoWorkerError
 
+from cluster.hub import Dispatcher, PodsLost
 from tasks.outcomes import ShardSummary, StageSummary, summarise
 from tasks.progress import StageProgress
 from tasks.run import Run
@@ -67,7 +66,7 @@ class Narrowed:
 
 def run_stage(run: Run, stage: Stage, source: Source) -> Survivors:
     """Run a stage over Dask; shards that are committed already are not computed again."""
-    return _run(run, stage, source, lambda pending, store: _on_dask(run, stage, pending, store), run.pod.slots)
+    return _run(run, stage, source, lambda pending, store: _on_dask(run, stage, pending, store), run.slots)
 
 
 def run_stage_here(run: Run, stage: Stage, source: Source) -> Survivors:
@@ -86,7 +85,7 @@ Execute = Callable[[Iterator[Pending], StageStore], Generator[ShardSummary, None
 
 def _run(run: Run, stage: Stage, source: Source, execute: Execute, chips_held: int) -> Survivors:
     store = run.store.stage(stage.name)
-    seconds = store.begin(stage.recipe(), shard_seconds(_predicted(stage, source), run.pod.slots))
+    seconds = store.begin(stage.recipe(), shard_seconds(_predicted(stage, source), run.slots))
     done = store.committed()
     finished: dict[str, ShardSummary] = {}
     with run.progress.stage(stage.name, stage.title, source.rows) as progress:
@@ -153,29 +152,27 @@ def _row_keys(prefix: Any, rows: pa.Table, reads: tuple[str, ...]) -> list[str]:
 def _on_dask(
     run: Run, stage: Stage, pending: Iterator[Pending], store: StageStore
 ) -> Generator[ShardSummary, None, None]:
-    """Yield summaries as shards finish; a future is released at once, so only what is in flight is held."""
-    with Client(run.pod.address, set_as_default=False) as client:
-        completed = as_completed(loop=client.loop)
+    """Yield summaries as shards finish; a result is dropped at once, so only what is in flight is held."""
+    with Dispatcher(run.pods) as dispatcher:
 
         def submit() -> bool:
             key, rows = next(pending, (None, None))
             if key is None:
                 return False
             name = f"{stage.name}-{run.store.name}-{key}"
-            with dask.annotate(**stage.need.annotations()):
-                future = client.submit(run_shard, stage, rows, key, store.shard_path(key), key=name, pure=False)
-            completed.add(future)
+            seconds = float(stage.costs(rows).sum())
+            dispatcher.submit(name, stage.need, seconds, run_shard, stage, rows, key, store.shard_path(key))
             return True
 
-        in_flight = sum(submit() for _ in range(IN_FLIGHT_PER_SLOT * run.pod.slots))
-        while in_flight:
-            future = next(completed)
-            try:
-                yield future.result()
-            except (KilledWorker, NoWorkerError, NoValidWorkerError) as error:
-                raise Refused(
-                    f"stage {stage.name}: {error}. Its workers keep dying or are gone; check memory, then resume."
-                ) from None
-            finally:
-                future.release()
-            in_flight += submit() - 1
+        try:
+            for _ in range(IN_FLIGHT_PER_SLOT * run.slots):
+                submit()
+            for summary in dispatcher.completed():
+                yield summary
+                submit()
+        except (KilledWorker, NoWorkerError, NoValidWorkerError) as error:
+            raise Refused(
+                f"stage {stage.name}: {error}. Its workers keep dying or are gone; check memory, then resume."
+            ) from None
+        except PodsLost as error:
+            raise Refused(f"stage {stage.name}: {error}") from None

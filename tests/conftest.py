@@ -66,7 +66,7 @@ def make_run(tmp_path: Path, pod: Pod) -> Iterator[Callable[..., Run]]:
     def make(name: str = "run", where: Pod | None = None) -> Run:
         store = RunStore(tmp_path / name).open({"request": name})
         opened.append(store)
-        return Run("test", None, store, where or pod, RunProgress())  # type: ignore[arg-type]
+        return Run("test", None, store, [where or pod], RunProgress())  # type: ignore[arg-type]
 
     yield make
     for store in opened:

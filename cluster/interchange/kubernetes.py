@@ -30,7 +30,7 @@ _FAMILIES = (
     ("topology.kubernetes.io/region", _ZONE),
 )
 # What a node may have, the device it is, and the label with the product's name.
-_RESOURCES = {
+RESOURCES = {
     "nvidia.com/gpu": ("gpu", "gpu", "nvidia.com/gpu.product"),
     "amd.com/gpu": ("gpu", "gpu", "amd.com/gpu.product-name"),
     "hygon.com/dcu": ("dcu", "dcu", "hygon.com/dcu.product"),
@@ -69,12 +69,8 @@ def read(files: Mapping[str, str]) -> Topology:
     found = objects(files)
     nodes = hosting([item for item in found if item["kind"] == "Node"], source)
     kueue = [item for item in found if item["kind"] == "Topology"]
-    if kueue:
-        keys = [level["nodeLabel"] for level in kueue[0]["spec"]["levels"]]
-        hub = str(kueue[0]["metadata"]["name"])
-    else:
-        keys, hub = _keys(nodes, source), "kubernetes"
-    keys = [key for key in keys if key != HOSTNAME]
+    hub = str(kueue[0]["metadata"]["name"]) if kueue else "kubernetes"
+    keys = level_keys(kueue, nodes, source)
     hosts = [Host((*(_value(node, key) for key in keys), own_name(node)), chips(node), health(node)) for node in nodes]
     if not kueue and not levels_of(nodes):
         _nested(keys, hosts, nodes)
@@ -122,7 +118,7 @@ def chips(node: Object) -> dict[str, int]:
         return {kind: int(count) for kind, count in (item.split("=") for item in told.split(","))}
     capacity = node.get("status", {}).get("capacity", {})
     found: dict[str, int] = {}
-    for resource in _RESOURCES:
+    for resource in RESOURCES:
         if count := int(capacity.get(resource, 0)):
             found[_kind(node, resource)] = count
     cpu = str(capacity.get("cpu", "1"))
@@ -130,7 +126,7 @@ def chips(node: Object) -> dict[str, int]:
 
 
 def _kind(node: Object, resource: str) -> str:
-    kind, _, product = _RESOURCES[resource]
+    kind, _, product = RESOURCES[resource]
     return re.sub(r"[^A-Za-z0-9_.-]", "-", labels(node).get(product, kind))
 
 
@@ -138,7 +134,7 @@ def kinds(nodes: Iterable[Object], source: str) -> dict[str, ChipKind]:
     """What nodes tell of their accelerators: the product, and of NVIDIA's the memory."""
     found: dict[str, ChipKind] = {}
     for node in nodes:
-        for resource, (_, device, _) in _RESOURCES.items():
+        for resource, (_, device, _) in RESOURCES.items():
             if resource not in node.get("status", {}).get("capacity", {}):
                 continue
             kind = _kind(node, resource)
@@ -156,6 +152,12 @@ def health(node: Object) -> Health:
     if any(condition["type"] == "Ready" and condition["status"] != "True" for condition in conditions):
         return "down"
     return "drain" if node.get("spec", {}).get("unschedulable") else "up"
+
+
+def level_keys(kueue: Sequence[Object], nodes: Sequence[Object], source: str) -> list[str]:
+    """The labels of the levels above hosts, the outermost first."""
+    keys = [level["nodeLabel"] for level in kueue[0]["spec"]["levels"]] if kueue else _keys(nodes, source)
+    return [key for key in keys if key != HOSTNAME]
 
 
 def _keys(nodes: Sequence[Object], source: str) -> list[str]:

@@ -113,8 +113,9 @@ class ScreeningRequest(Frozen):
     profile: str = Field(
         "",
         title="Where to run / 运行位置",
-        description="laptop (this machine), emulated:two-supernodes (a small hub on this machine); empty: the configured default. "
-        "留空使用默认配置。",
+        description="laptop (this machine), emulated:HUB (a small hub on this machine, such as emulated:two-supernodes), "
+        "slurm:PARTITION, ssh:FILE, kubernetes:NAMESPACE; empty: the configured default. "
+        "本机、本机模拟的小型枢纽、SLURM 分区、SSH 主机清单或 Kubernetes 命名空间；留空使用默认配置。",
     )
     name: str | None = Field(
         None,

@@ -132,7 +132,7 @@ def test_one_worker_gives_the_same_bytes_as_two(finished, flow, monkeypatch, tmp
     folder, _ = finished
     hub = tmp_path / "one.yaml"
     hub.write_text(
-        "name: one\ntitle: One chip\nlinks: {}\ntree: [{name: sn0, hosts: 1, chips: {core: 1}}]\n"
+        "name: one\ntitle: One chip\nlinks: {}\ntree: [{name: sn0, of: [{name: host0, chips: {core: 1}}]}]\n"
         "kinds: {core: {title: core, device: cpu, memory: {value: 4, unit: GiB, status: assumed}}}\n"
     )
     monkeypatch.setenv("AI4S_RUNS", str(folder / "runs"))

@@ -142,7 +142,7 @@ def test_one_and_two_workers_deliver_bit_identical_tables(make_run, numbers):
     run_stage(two, batch_stage(), numbers(3000))
     with start("laptop") as laptop:
         one = make_run("one", laptop)
-        one.pod = _Slots(laptop, 1)
+        one.pods = [_Slots(laptop, 1)]
         run_stage(one, batch_stage(), numbers(3000))
     assert len(one.stages[0].shards) != 0
     assert write_outcomes(one.store, one.stages).read_bytes() == write_outcomes(two.store, two.stages).read_bytes()
@@ -152,7 +152,7 @@ class _Slots:
     """The same pod, used as if it had fewer slots: shards are cut differently."""
 
     def __init__(self, pod, slots):
-        self.address, self.slots = pod.address, slots
+        self.address, self.slots, self.topology = pod.address, slots, pod.topology
 
 
 @pytest.mark.slow

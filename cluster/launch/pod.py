@@ -1,0 +1,84 @@
+"""A pod: one Dask cluster over an allocation, the same wherever its workers run."""
+
+import contextlib
+import logging
+from collections.abc import Container
+from typing import Any, Self
+
+import dask
+import psutil
+from distributed import SpecCluster
+from distributed.deploy.cluster import Cluster
+
+from cluster.launch.worker import CONFIG
+from cluster.scheduler import TopologyScheduler
+from cluster.topology import Topology
+
+
+class Pod:
+    """A context manager: leaving it ends every process and job it started; in error, at once."""
+
+    def __init__(self, topology: Topology, cluster: Cluster) -> None:
+        self.topology, self.cluster = topology, cluster
+
+    @property
+    def address(self) -> str:
+        """Where clients connect."""
+        return str(self.cluster.scheduler_address)
+
+    @property
+    def slots(self) -> int:
+        """How many one-chip shards run at a time."""
+        return self.topology.chips
+
+    def worker_processes(self) -> list[int]:
+        """Process ids of the workers that run now, of those on this machine."""
+        workers = getattr(self.cluster, "workers", {})
+        return [nanny.pid for nanny in workers.values() if getattr(nanny, "pid", None)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._stop_work()
+        self.cluster.close()
+
+    def _stop_work(self) -> None:
+        """End what runs here: a thread that waits for an engine cannot be asked to stop, its process can be killed.
+
+        Workers elsewhere stop at once when the cluster closes: see ``cluster.launch.host``.
+        """
+        for pid in self.worker_processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                worker = psutil.Process(pid)
+                kill_below(worker)
+                worker.kill()
+
+
+def kill_below(process: psutil.Process) -> None:
+    """Kill all that a process has started, and what that has."""
+    for one in process.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.kill()
+
+
+def allotment(topology: Topology, hosts: Container[str]) -> Topology:
+    """The topology as far as these hosts go: all others are absent."""
+    absent = {str(place): "absent" for place in topology.places() if str(place) not in hosts}
+    return topology.model_copy(update={"health": {**topology.health, **absent}})
+
+
+def scheduler_class() -> type[Any]:
+    """The scheduler of every pod."""
+    scheduler: type[Any] = TopologyScheduler
+    return scheduler
+
+
+def start_cluster(topology: Topology, workers: dict[str, dict[str, Any]], **scheduler: Any) -> SpecCluster:
+    """Start a scheduler in this process, and the workers."""
+    dask.config.set(CONFIG)
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # workers come and go; the run says what matters
+    options = {"port": 0, "dashboard_address": ":0", "topology": topology, **scheduler}
+    spec = {"cls": scheduler_class(), "options": options}
+    return SpecCluster(workers=workers, scheduler=spec, silence_logs=logging.ERROR, name=topology.name)
