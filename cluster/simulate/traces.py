@@ -38,7 +38,7 @@ class Trace:
     def jobs(self, topology: Topology, *, scale: int = 1, copies: int = 1, speedup: float = 1.0) -> Iterator[Job]:
         """The jobs on a hub: ``scale`` chips for each of the trace's, ``copies`` of it shifted in time, faster arrivals.
 
-        A gang that fits one supernode prefers it and waits an hour for it. Kinds are kept where the hub has them.
+        A gang that fits one supernode prefers it and waits a day for it. Kinds are kept where the hub has them.
         """
         largest = max(build(topology).largest_supernode.values())
         kinds = set(topology.kinds)
@@ -56,7 +56,7 @@ class Trace:
                     chips=chips,
                     kinds=dict.fromkeys(line.kinds, 1.0) if kinds.issuperset(line.kinds) else {},
                     preferred="supernode" if chips <= largest else None,
-                    max_wait_s=3600,
+                    max_wait_s=86400,
                     duration_s=line.limit,
                     project=line.project,
                 )
