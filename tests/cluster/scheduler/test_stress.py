@@ -13,6 +13,12 @@ from tests.cluster.scheduler.pods import most_assigned, pod, run, specs
 
 HOSTS = tuple(f"sn{supernode}/h{host}" for supernode in range(3) for host in range(2))
 CHIPS = 4
+CONFIG = {
+    "distributed.scheduler.allowed-failures": 10,
+    # A worker that reads from one that was killed just then gives up after this time: 30 s otherwise.
+    "distributed.comm.timeouts.connect": "3s",
+    "distributed.comm.timeouts.tcp": "3s",
+}
 QUICK, SLOW = range(4), range(50)
 
 
@@ -65,7 +71,7 @@ async def watched(s: Any, rng: random.Random, futures: list[Any], kills: int) ->
 async def one(seed: int) -> None:
     rng = random.Random(seed)
     workers = specs(HOSTS, chips=CHIPS, kinds=("a", "b"), nthreads=CHIPS)
-    with dask.config.set({"distributed.scheduler.allowed-failures": 10}):
+    with dask.config.set(CONFIG):
         async with pod(workers) as (s, client):
             made: list[tuple[Any, int]] = []
             for number in range(120):
