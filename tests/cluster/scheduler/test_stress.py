@@ -17,7 +17,6 @@ CONFIG = {
     "distributed.scheduler.allowed-failures": 10,
     # A worker that reads from one that was killed just then gives up after this time: 30 s otherwise.
     "distributed.comm.timeouts.connect": "3s",
-    "distributed.comm.timeouts.tcp": "3s",
 }
 QUICK, SLOW = range(4), range(50)
 
