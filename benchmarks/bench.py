@@ -73,6 +73,11 @@ def print_rows(title: str, rows: Sequence[Row]) -> None:
     Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)
 
 
+def data_folders() -> list[Path]:
+    """Where public data may lie: AI4S_DATA, then beside the checkout."""
+    return [*(Path(named) for named in (os.environ.get("AI4S_DATA"),) if named), ROOT.parent / "shared" / "data"]
+
+
 def environment() -> dict[str, Any]:
     """Machine, cores, date and versions."""
     # Here: every worker of a pod imports the script again, and needs none of this.

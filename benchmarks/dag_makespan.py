@@ -1,7 +1,6 @@
 """Makespan of recorded workflows on 64 chips of four kinds over a lower bound, by policy, and what a decision costs."""
 
 import argparse
-import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from statistics import geometric_mean, quantiles
 
 import numpy as np
 
-from benchmarks.bench import ROOT, Row, main
+from benchmarks.bench import Row, data_folders, main
 from cluster.dag import (
     Bounds,
     Conditions,
@@ -39,8 +38,7 @@ NOISE = Conditions(noise=0.3, stragglers=0.02, seed=1)
 
 def workflows() -> list[Path]:
     """The recorded workflows, from AI4S_DATA, then ../shared/data; the small ones first."""
-    folders = [Path(named) for named in (os.environ.get("AI4S_DATA"),) if named] + [ROOT.parent / "shared" / "data"]
-    found = next((files for folder in folders if (files := list(folder.glob("workflows/*.json*")))), [])
+    found = next((files for folder in data_folders() if (files := list(folder.glob("workflows/*.json*")))), [])
     return sorted(found, key=lambda file: (file.stat().st_size, file.name))
 
 

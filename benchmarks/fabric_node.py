@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from typing import Any
 
 import dask
 
@@ -17,16 +16,6 @@ CONFIG = {
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": False,
 }
-
-
-class Label:
-    """Tells the scheduler where a worker stands."""
-
-    def __init__(self, place: str) -> None:
-        self.place = place
-
-    def __call__(self, worker: Any = None) -> str:
-        return self.place
 
 
 async def scheduler(kind: str, port: int, saturation: float) -> None:
@@ -45,7 +34,9 @@ async def worker(address: str, place: str, own: str) -> None:
     """Serve as worker until killed."""
     from distributed import Worker
 
-    label = {"place": Label(place)}
+    from cluster.launch.worker import PlaceLabel
+
+    label = {"place": PlaceLabel(place)}
     async with Worker(
         address, host=own, nthreads=THREADS, memory_limit=0, name=place, dashboard=False, startup_information=label
     ) as server:

@@ -1,11 +1,10 @@
 """What the hub benchmarks share: gangs of the mix that rivals are measured with, the public traces, a first-fit peer."""
 
-import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.bench import ROOT
+from benchmarks.bench import data_folders
 from cluster.allocate.gang import Gang
 from cluster.simulate.jobs import Job
 from cluster.simulate.traces import Trace, read_trace
@@ -15,9 +14,8 @@ TRACES = ("traces/lublin_256.swf.gz", "traces/hpc2n-head.swf.gz", "nodes/openb_p
 
 
 def public(name: str) -> Path | None:
-    """A public data file, in AI4S_DATA or beside the checkout."""
-    folders = [Path(named) for named in (os.environ.get("AI4S_DATA"),) if named] + [ROOT.parent / "shared" / "data"]
-    return next((folder / name for folder in folders if (folder / name).exists()), None)
+    """A public data file, where it is here."""
+    return next((folder / name for folder in data_folders() if (folder / name).exists()), None)
 
 
 def traces() -> dict[str, Trace]:

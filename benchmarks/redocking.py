@@ -2,7 +2,6 @@
 
 import argparse
 import gzip
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -11,7 +10,7 @@ from rdkit import Chem
 from rdkit.Chem import rdMolAlign
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
-from benchmarks.bench import ROOT, Row, main
+from benchmarks.bench import Row, data_folders, main
 from benchmarks.docking import SEED, prepare_and_dock, settings
 from domains.drug.hits import posed
 from domains.drug.request import Search
@@ -22,9 +21,7 @@ EDGE = 22.0
 
 def data_folder() -> Path | None:
     """Where the public data lies: AI4S_DATA, then ../shared/data."""
-    folders = [Path(named) for named in (os.environ.get("AI4S_DATA"),) if named]
-    folders.append(ROOT.parent / "shared" / "data")
-    return next((one for one in folders if (one / RECEPTOR).exists() and (one / LIGAND).exists()), None)
+    return next((one for one in data_folders() if (one / RECEPTOR).exists() and (one / LIGAND).exists()), None)
 
 
 def receptor_pdbqt(pdb: str) -> str:

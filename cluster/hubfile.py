@@ -1,5 +1,6 @@
 """Hub files: presets and a user's own YAML, with errors that name file, line and key."""
 
+import gzip
 import re
 from collections.abc import Callable, Iterator
 from importlib.resources import files
@@ -36,13 +37,18 @@ def load(name: str) -> Topology:
 
 def _text(name: str) -> tuple[str, str]:
     if name.endswith((".yaml", ".yml")):
-        try:
-            return name, Path(name).read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise TopologyError(f"hub file {name}: {getattr(error, 'strerror', None) or 'is not text'}") from None
+        return name, read_text(name, "hub file ")
     if name in presets():
         return f"{name}.yaml", (files("cluster") / "hubs" / f"{name}.yaml").read_text()
     raise TopologyError(f"unknown hub {name!r}; choose one of laptop, {', '.join(presets())}, or give a .yaml file")
+
+
+def read_text(path: str, what: str = "") -> str:
+    """A text file, gzipped where its name says so; raises TopologyError in one line that begins with ``what``."""
+    try:
+        return gzip.decompress(Path(path).read_bytes()).decode() if path.endswith(".gz") else Path(path).read_text()
+    except (OSError, UnicodeDecodeError, EOFError) as error:
+        raise TopologyError(f"{what}{path}: {getattr(error, 'strerror', None) or 'is not text'}") from None
 
 
 def parse(text: str, origin: str) -> Topology:

@@ -2,26 +2,24 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from cluster.model import Frozen
 
 
-class GangOf(BaseModel):
+class GangOf(Frozen):
     """A group of tasks that start together or not at all."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = Field(min_length=1)
     size: int = Field(ge=1)
 
 
-class Need(BaseModel):
+class Need(Frozen):
     """Chips (of a kind, if it matters) and memory that one shard holds while it runs, and where it may run.
 
     A shard always asks for ``chip`` and, where a kind is named, for ``chip.<kind>`` as well: Dask counts each name
     alone, so only both together draw on one ledger.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     chips: int = Field(1, ge=1)
     kind: str | None = None

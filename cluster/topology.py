@@ -6,9 +6,10 @@ A model of what a file says, checked; ``cluster.tree`` is the same tree with num
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from cluster.errors import ClusterError
+from cluster.model import Frozen
 
 Status = Literal["public", "derived", "assumed", "measured"]
 Health = Literal["up", "drain", "down", "absent"]
@@ -20,11 +21,7 @@ class TopologyError(ClusterError):
     """A hub file or a hub's name that cannot be used; the message says where and what is wrong."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Figure(_Model):
+class Figure(Frozen):
     """A number about hardware, never without its unit and where it comes from."""
 
     value: float = Field(gt=0)
@@ -57,7 +54,7 @@ Tflops = Annotated[Figure, _given_in("TFLOPS")]
 Ratio = Annotated[Figure, _given_in("ratio")]
 
 
-class ChipKind(_Model):
+class ChipKind(Frozen):
     """One type of accelerator, or a CPU core on a laptop."""
 
     title: str
@@ -75,7 +72,7 @@ class ChipKind(_Model):
         return self.speed.value if self.speed else 1.0
 
 
-class Link(_Model):
+class Link(Frozen):
     """The fabric between the children of a domain of one level; ``bandwidth`` is a chip's share, one way."""
 
     bandwidth: GBps
@@ -84,7 +81,7 @@ class Link(_Model):
     torus: tuple[Annotated[int, Field(ge=1)], ...] = Field((), description="The children lie on a torus of this shape")
 
 
-class Power(_Model):
+class Power(Frozen):
     """Loads that no chip accounts for, and limits, by level."""
 
     base: dict[str, Kilowatts] = Field(default_factory=dict, description="Drawn by each domain of the level itself")
@@ -92,7 +89,7 @@ class Power(_Model):
     pue: Ratio | None = None
 
 
-class Domain(_Model):
+class Domain(Frozen):
     """A part of the tree. With ``count`` it stands for that many equal ones, numbered from 0."""
 
     name: Name
@@ -105,7 +102,7 @@ class Domain(_Model):
         return [self.name] if self.count is None else [f"{self.name}{number}" for number in range(self.count)]
 
 
-class Place(_Model):
+class Place(Frozen):
     """A host in the tree; ``path`` leads to it from below the root."""
 
     hub: str
@@ -121,7 +118,7 @@ class Place(_Model):
         return "/".join(self.path)
 
 
-class Topology(_Model):
+class Topology(Frozen):
     """A hub or a network of hubs: kinds of chip, links and power by level, the tree, and what of it is out of order."""
 
     name: Name

@@ -32,6 +32,7 @@ def import_hub(format_name: str, paths: tuple[str, ...], out: Path | None) -> No
 
 def _imported(format_name: str, paths: tuple[str, ...]) -> Any:
     from cluster.discover import machine, workstation
+    from cluster.hubfile import read_text
     from cluster.interchange import read
     from cluster.sites import kubernetes_cluster, slurm_site
 
@@ -42,18 +43,7 @@ def _imported(format_name: str, paths: tuple[str, ...]) -> Any:
     }
     if format_name in places:
         return places[format_name]()
-    return read(format_name, {path: _read_text(path) for path in paths})
-
-
-def _read_text(path: str) -> str:
-    import gzip
-
-    from cluster.topology import TopologyError
-
-    try:
-        return gzip.decompress(Path(path).read_bytes()).decode() if path.endswith(".gz") else Path(path).read_text()
-    except (OSError, UnicodeDecodeError, EOFError) as error:
-        raise TopologyError(f"{path}: {getattr(error, 'strerror', None) or 'is not text'}") from None
+    return read(format_name, {path: read_text(path) for path in paths})
 
 
 @click.command("export")

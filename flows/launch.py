@@ -79,8 +79,8 @@ def execute(pipeline: Pipeline, request: Any) -> dict[str, Any]:
     prepare_environment()  # before anything imports Prefect
     from rich.console import Console
 
-    from tasks.report import duration
     from tasks.run import open_store, place_of, run_name
+    from tasks.words import duration
 
     _log_to_terminal()
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)

@@ -16,11 +16,12 @@ from domains.drug.library import Library
 from domains.drug.outcomes import MEANINGS
 from domains.drug.receptors import Receptor
 from domains.drug.request import ScreeningRequest
-from tasks.report import Findings, Section, Text, Tile, environment, funnel, write_report
+from tasks.report import Findings, Section, Tile, environment, funnel, write_report
 from tasks.results import write_outcomes
 from tasks.run import Run
 from tasks.stage import Survivors
 from tasks.store import write_atomic
+from tasks.words import Text
 
 GRID_HITS = 8
 

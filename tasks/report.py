@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow.compute as pc
 import yaml
@@ -17,17 +17,11 @@ from tasks.figures import timeline
 from tasks.outcomes import OK, ShardSummary, StageSummary
 from tasks.run import Run
 from tasks.store import write_atomic
+from tasks.words import Text, duration
 
 FLOW = "flow process"
 NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
 MOST_REASONS = 5
-
-
-class Text(NamedTuple):
-    """The same words in both languages."""
-
-    en: str
-    zh: str
 
 
 @dataclass(frozen=True)
@@ -148,13 +142,6 @@ def _at_work(stages: Sequence[StageSummary]) -> float:
         total += max(0.0, ended - max(started, until))
         until = max(until, ended)
     return total
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _failures(run: Run, meanings: Mapping[str, Text]) -> list[dict[str, Any]]:

@@ -2,9 +2,10 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from cluster.errors import ClusterError
+from cluster.model import Frozen
 from cluster.topology import Topology
 
 Mode = Literal["tight", "balanced", "spread"]
@@ -14,18 +15,14 @@ class Refused(ClusterError):
     """A request that could never be placed; the message says which bound forbids it and what would be valid."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Group(_Model):
+class Group(Frozen):
     """The gang is made of groups of ``chips``, and each stays inside one domain of ``level``."""
 
     chips: int = Field(ge=1)
     level: str
 
 
-class Gang(_Model):
+class Gang(Frozen):
     """Chips of one kind, all or none, for a time.
 
     ``required`` is a level the gang never leaves. ``preferred`` is one it leaves only after ``max_wait_s``. ``groups`` go
@@ -97,7 +94,7 @@ class Gang(_Model):
         return dict(sorted(named.items(), key=lambda item: -item[1]))
 
 
-class Project(_Model):
+class Project(Frozen):
     """Who pays: a share of the hub, and what may be spent; None is no limit."""
 
     share: float = Field(1, gt=0)

@@ -22,8 +22,9 @@ from cluster.errors import ClusterError
 from cluster.interchange import kubernetes as nodes_of
 from cluster.interchange.hosts import present
 from cluster.interchange.kubernetes import HOSTNAME, OURS, RESOURCES, Object, object_name
-from cluster.launch.pod import Pod, allotment, scheduler_class
+from cluster.launch.pod import Pod, allotment
 from cluster.launch.worker import CONFIG, Seats, command, seats_of
+from cluster.scheduler import TopologyScheduler
 from cluster.topology import Topology
 
 CLAIM = "ai4s-runs"
@@ -100,9 +101,8 @@ def read(items: Sequence[Object]) -> tuple[Topology, list[Group]]:
 
 def manifests(name: str, namespace: str, groups: Sequence[Group]) -> list[Object]:
     """The DaskCluster with its scheduler, and a DaskWorkerGroup for each group."""
-    scheduler = scheduler_class()
     options = {"host": "0.0.0.0", "port": PORT, "dashboard_address": f":{DASHBOARD}"}
-    spec = {"cls": f"{scheduler.__module__}.{scheduler.__qualname__}", "opts": options}
+    spec = {"cls": f"{TopologyScheduler.__module__}.{TopologyScheduler.__qualname__}", "opts": options}
     ports = [
         {"name": "tcp-comm", "port": PORT, "protocol": "TCP", "targetPort": "tcp-comm"},
         {"name": "http-dashboard", "port": DASHBOARD, "protocol": "TCP", "targetPort": "http-dashboard"},

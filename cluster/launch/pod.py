@@ -69,16 +69,10 @@ def allotment(topology: Topology, hosts: Container[str]) -> Topology:
     return topology.model_copy(update={"health": {**topology.health, **absent}})
 
 
-def scheduler_class() -> type[Any]:
-    """The scheduler of every pod."""
-    scheduler: type[Any] = TopologyScheduler
-    return scheduler
-
-
 def start_cluster(topology: Topology, workers: dict[str, dict[str, Any]], **scheduler: Any) -> SpecCluster:
     """Start a scheduler in this process, and the workers."""
     dask.config.set(CONFIG)
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # workers come and go; the run says what matters
     options = {"port": 0, "dashboard_address": ":0", "topology": topology, **scheduler}
-    spec = {"cls": scheduler_class(), "options": options}
+    spec = {"cls": TopologyScheduler, "options": options}
     return SpecCluster(workers=workers, scheduler=spec, silence_logs=logging.ERROR, name=topology.name)

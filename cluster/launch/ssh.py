@@ -21,13 +21,14 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from distributed.deploy.spec import ProcessInterface
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from cluster.errors import ClusterError
-from cluster.hubfile import load, parse_as
+from cluster.hubfile import load, parse_as, read_text
 from cluster.interchange.hosts import Host, grow, present
 from cluster.launch.pod import Pod, allotment, start_cluster
 from cluster.launch.worker import READY, Seats, command, seats_of
+from cluster.model import Frozen
 from cluster.topology import Topology, TopologyError
 
 # Never a question that nobody answers; the user's own SSH configuration decides the rest.
@@ -35,16 +36,12 @@ _OPTIONS = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=15")
 START_LIMIT_S = 120
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Host(_Model):
+class _Host(Frozen):
     place: str = Field(pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$")
     chips: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
 
 
-class SshFile(_Model):
+class SshFile(Frozen):
     """What an SSH file says."""
 
     hub: str | None = None
@@ -84,11 +81,7 @@ def start(file: str) -> Pod:
 
 
 def _read(file: str) -> SshFile:
-    try:
-        text = Path(file).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise TopologyError(f"ssh file {file}: {getattr(error, 'strerror', None) or 'is not text'}") from None
-    return parse_as(SshFile, text, file)
+    return parse_as(SshFile, read_text(file, "ssh file "), file)
 
 
 def _topology(given: SshFile, file: str) -> Topology:

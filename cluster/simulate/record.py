@@ -47,6 +47,7 @@ class Record:
     last_arrival: float = 0.0
     last: float = 0.0
     kinds_held: list[tuple[int, ...]] = field(default_factory=list)
+    _table: Array | None = None
 
     def note(self, now: float) -> None:
         """Keep the state of the hub from now on."""
@@ -106,8 +107,9 @@ class Record:
 
     def course(self) -> dict[str, Array]:
         """Columns over time; a value holds until the next time."""
-        table = np.array(self.rows, dtype=np.float64).reshape(-1, len(COURSE))
-        return dict(zip(COURSE, table.T, strict=True))
+        if self._table is None or len(self._table) < len(self.rows):
+            self._table = np.array(self.rows, dtype=np.float64).reshape(-1, len(COURSE))
+        return dict(zip(COURSE, self._table.T, strict=True))
 
     def binned(self, bins: int) -> dict[str, Array]:
         """Time means of the columns in equal intervals; ``time`` is each interval's start."""

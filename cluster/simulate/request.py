@@ -1,12 +1,10 @@
 """A file of gangs to be placed on a hub at one moment: ``ai4s hub place``."""
 
-from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from cluster.allocate.gang import Gang, Project
-from cluster.hubfile import parse_as
-from cluster.topology import TopologyError
+from cluster.hubfile import parse_as, read_text
+from cluster.model import Frozen
 
 EXAMPLE = """\
 # Gangs for a hub that is empty but for what is down. Save, edit, then: ai4s hub place FILE
@@ -23,10 +21,8 @@ gangs:
 """
 
 
-class PlaceRequest(BaseModel):
+class PlaceRequest(Frozen):
     """Gangs in order of arrival, on a hub with parts of it out of service."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     hub: str = "laptop"
     down: tuple[str, ...] = ()
@@ -37,8 +33,4 @@ class PlaceRequest(BaseModel):
 
 def read_request(path: str) -> PlaceRequest:
     """Read a request file; raises TopologyError that names line and key."""
-    try:
-        text = Path(path).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise TopologyError(f"request {path}: {getattr(error, 'strerror', None) or 'is not text'}") from None
-    return parse_as(PlaceRequest, text, path)
+    return parse_as(PlaceRequest, read_text(path, "request "), path)

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from cluster.simulate.record import Record
 from tasks.hub import charts
-from tasks.hub.words import BOUNDS, CAUSES, Text, duration, energy, percent, reason
+from tasks.hub.words import BOUNDS, CAUSES, duration, energy, percent, reason
+from tasks.words import Text
 
 Summary = Mapping[str, Any]
 

@@ -8,7 +8,8 @@ from markupsafe import Markup
 from cluster.simulate.record import Record
 from tasks.hub import charts
 from tasks.hub.ink import size_names
-from tasks.hub.words import CAUSES, Text, reason
+from tasks.hub.words import CAUSES, reason
+from tasks.words import Text
 
 
 class Chart(NamedTuple):

@@ -15,8 +15,9 @@ from tasks.hub.charts import size_label
 from tasks.hub.gallery import gallery
 from tasks.hub.map import hub_map
 from tasks.hub.tables import failures, group_refused, kinds, sources
-from tasks.hub.words import GROUPS, LEVELS, STATUS, Text, duration, percent, reason
+from tasks.hub.words import GROUPS, LEVELS, STATUS, duration, percent, reason
 from tasks.store import write_atomic
+from tasks.words import Text
 
 Language = Literal["en", "zh"]
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from cluster.allocate.allocator import Allocator
 from cluster.simulate.record import Record
 from cluster.topology import Figure, Topology
-from tasks.hub.words import PROPERTIES, Text, percent
+from tasks.hub.words import PROPERTIES, percent
+from tasks.words import Text
 
 NUMBER = re.compile(r"\d[\d,.]*")
 

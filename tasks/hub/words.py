@@ -1,14 +1,7 @@
 """Words of the hub's pages in English and Chinese, and numbers as people read them."""
 
-from typing import NamedTuple
-
-
-class Text(NamedTuple):
-    """The same words in both languages."""
-
-    en: str
-    zh: str
-
+from tasks import words
+from tasks.words import Text
 
 REASONS = {
     "chips": Text("too few free chips", "空闲芯片不足"),
@@ -65,12 +58,8 @@ def reason(code: str) -> Text:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.1f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 4 * 86400 else f"{seconds / 86400:.1f} d"
+    """Seconds as people say them, many hours as days."""
+    return words.duration(seconds) if seconds < 4 * 86400 else f"{seconds / 86400:.1f} d"
 
 
 def energy(kwh: float) -> str:
