@@ -1,18 +1,17 @@
 import json
-import os
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from flows.cli import main
+from tests.public_data import public_data
 
 PODS = """name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod_phase,creation_time,deletion_time,scheduled_time
 first,12000,16384,2,1000,,LS,Running,0,100,0
 second,12000,16384,1,1000,,BE,Running,10,60,20
 large,12000,16384,4,1000,,BE,Running,10,60,20
 """
-WORKFLOW = Path("workflows/blast-chameleon-small-002.json.gz")
+WORKFLOW = "workflows/blast-chameleon-small-002.json.gz"
 
 
 def ai4s(*words: object) -> Result:
@@ -148,11 +147,7 @@ def test_a_day_on_a_growing_hub_can_be_simulated(tmp_path):
 
 
 def test_a_recorded_workflow_is_run_under_every_policy():
-    folders = [os.environ.get("AI4S_DATA"), Path(__file__).parents[3] / "shared" / "data"]
-    found = next((Path(folder) / WORKFLOW for folder in folders if folder and (Path(folder) / WORKFLOW).exists()), None)
-    if found is None:
-        pytest.skip("the public workflows are not here: set AI4S_DATA to their folder")
-    result = json.loads(ai4s("simulate", found, "--hub", "cloudmatrix384", "--json").output)
+    result = json.loads(ai4s("simulate", public_data(WORKFLOW), "--hub", "cloudmatrix384", "--json").output)
     assert result["tasks"] == 43
     assert {"plain", "online"} <= {row["policy"] for row in result["policies"]}
     assert min(row["over bound"] for row in result["policies"]) >= 1

@@ -1,6 +1,5 @@
 import gzip
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 
 from cluster.dag import Edge, GraphError, Task, TaskGraph, bounds, read
 from tests.cluster.dag.machines import graph, machine
+from tests.public_data import public_data
 
 A, B = Task("a", "x", 1.0), Task("b", "x", 2.0)
 
@@ -142,10 +142,8 @@ def test_a_file_that_is_none_is_an_error(tmp_path: Path):
 
 
 def test_recorded_workflows_are_read():
-    folders = [Path(os.environ.get("AI4S_DATA", "none")), Path(__file__).parents[4] / "shared" / "data"]
-    files = next((found for folder in folders if (found := sorted(folder.glob("workflows/*.json.gz")))), [])
-    if not files:
-        pytest.skip("no workflows in AI4S_DATA or ../shared/data")
+    files = sorted(public_data("workflows").glob("*.json.gz"))
+    assert files
     assert all(len(read(file).tasks) > 40 for file in files)
 
 

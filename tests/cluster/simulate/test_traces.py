@@ -1,12 +1,11 @@
 import gzip
-import os
-from pathlib import Path
 
 import pytest
 
 from cluster.hubfile import load
 from cluster.simulate.traces import read_trace
 from cluster.topology import TopologyError
+from tests.public_data import public_data
 
 SWF = """; MaxProcs: 240
 ; Note: three jobs, one of which never ran
@@ -20,13 +19,6 @@ b,12000,16384,0,0,,BE,Running,0,100,10
 c,12000,16384,2,1000,k1|k2,BE,Running,50,,60
 d,12000,16384,8,1000,k1|k2,BE,Running,50,500,
 """
-
-
-def data(name: str) -> Path:
-    for folder in (os.environ.get("AI4S_DATA"), Path(__file__).parents[4] / "shared" / "data"):
-        if folder and (Path(folder) / name).exists():
-            return Path(folder) / name
-    pytest.skip(f"{name} is not here: set AI4S_DATA to the folder of the public data")
 
 
 def written(tmp_path, name, text):
@@ -96,7 +88,7 @@ def test_a_trace_that_cannot_be_read_is_one_clear_line(tmp_path, name, text, mes
     ],
 )
 def test_the_public_traces_are_read_whole(name, size, jobs, left_out):
-    trace = read_trace(str(data(name)))
+    trace = read_trace(str(public_data(name)))
     assert trace.size == size
     assert len(trace.lines) + sum(trace.left_out.values()) == jobs + left_out
     assert len(trace.lines) == jobs
