@@ -8,8 +8,9 @@ import dask
 from benchmarks.netlab import HEAD
 
 THREADS = 2
-# The bytes are what is measured: no compression, nothing spilled.
+# The bytes are what is measured: no compression, nothing spilled. The clusters of other schedulers wait meanwhile: no profile.
 CONFIG = {
+    "distributed.worker.profile.enabled": False,
     "distributed.comm.compression": None,
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,

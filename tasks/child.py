@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
@@ -98,6 +98,7 @@ class Child:
     """The parent's end: starts the process when needed, asks it, kills and replaces it when it does not answer."""
 
     memory: int
+    environ: Mapping[str, str] = field(default_factory=dict)  # shows it the chips that it may use
     process: subprocess.Popen[bytes] | None = None
     opened: tuple[Any, Any] | None = None
     starts: int = 0
@@ -151,7 +152,7 @@ class Child:
             stdout=subprocess.DEVNULL,
             stderr=self._log,
             process_group=0,  # Ctrl-C in the terminal is for the flow, which then decides
-            env={**os.environ, **threads},
+            env={**os.environ, **threads, **self.environ},
         )
         os.close(child_reads)
         os.close(child_writes)
@@ -201,18 +202,29 @@ _lock = threading.Lock()
 
 
 @contextlib.contextmanager
-def child_of_slot(memory: int) -> Iterator[Child]:
-    """A child for the shard of this thread: an idle one of this worker if there is one, else a new one."""
+def child_of_slot(memory: int, environ: Mapping[str, str]) -> Iterator[Child]:
+    """A child for the shard of this thread: an idle one of this worker that sees the same chips, else a new one.
+
+    An engine sees the chips that its process was started with, and keeps their memory while it idles: idle children that
+    see one of these chips with others are ended.
+    """
     with _lock:
-        child = next((idle for idle in _idle if idle.memory == memory), None)
-        if child is not None:
-            _idle.remove(child)
-    child = child or Child(memory)
+        child = next((idle for idle in _idle if idle.memory == memory and idle.environ == environ), None)
+        ended = [idle for idle in _idle if idle is not child and _share_chips(idle.environ, environ)]
+        for one in [*ended, *([child] if child else [])]:
+            _idle.remove(one)
+    for one in ended:
+        one.close()
+    child = child or Child(memory, environ)
     try:
         yield child
     finally:
         with _lock:
             _idle.append(child)
+
+
+def _share_chips(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    return any(set(chips.split(",")) & set(other.get(name, "").split(",")) for name, chips in one.items())
 
 
 if __name__ == "__main__":

@@ -59,11 +59,23 @@ class StageSummary:
     shards: tuple[ShardSummary, ...] = field(repr=False)
     chips_held: int
     rows_before: int  # rows that an earlier session had finished
+    parents: int | None = None  # rows of the stage before that these were made of, where one became several
+    annotates: bool = False  # beside the funnel: a row that fails here still goes on
 
     @property
     def ok(self) -> int:
         """Rows that go on."""
         return self.outcomes.get(OK, 0)
+
+    @property
+    def added(self) -> int:
+        """Rows there are more than went on before: what a funnel must count on its way in."""
+        return 0 if self.parents is None else self.rows - self.parents
+
+    @property
+    def ended(self) -> int:
+        """Candidates that end here."""
+        return 0 if self.annotates else self.rows - self.ok
 
     @property
     def engine_s(self) -> float:
@@ -84,6 +96,8 @@ def summarise(
     shards: Iterable[ShardSummary],
     chips_held: int,
     rows_before: int,
+    parents: int | None = None,
+    annotates: bool = False,
 ) -> StageSummary:
     """Add shards up to a stage; raises ContractBroken when rows went missing on the way."""
     shards = tuple(sorted(shards, key=lambda shard: shard.key))
@@ -92,4 +106,6 @@ def summarise(
         outcomes.update(shard.outcomes)
     if outcomes.total() != rows:
         raise ContractBroken(f"stage {name}: {rows} rows went in, {outcomes.total()} came out")
-    return StageSummary(name, title, title_zh, rows, dict(outcomes), shards, chips_held, rows_before)
+    return StageSummary(
+        name, title, title_zh, rows, dict(outcomes), shards, chips_held, rows_before, parents, annotates
+    )

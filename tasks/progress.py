@@ -87,6 +87,12 @@ class RunProgress:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
+    def tell(self, line: str) -> None:
+        """A line for people: above the bars where there are some, and in the run's log."""
+        if not self._bars.disable:
+            self._bars.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        LOG.info(line)
+
     @contextmanager
     def stage(self, name: str, title: str, total: int) -> Iterator[StageProgress]:
         """Show a stage while it runs."""

@@ -14,9 +14,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tasks.figures import timeline
+from tasks.hub.ran import by_worker, ran_map
 from tasks.outcomes import OK, ShardSummary, StageSummary
-from tasks.run import Run
+from tasks.run import PROVENANCE, Run
 from tasks.store import write_atomic
+from tasks.traffic import by_level
 from tasks.words import Text, duration
 
 FLOW = "flow process"
@@ -63,8 +65,11 @@ def environment(package: str) -> Environment:
 
 def write_report(run: Run, findings: Findings) -> str:
     """Write report.html into the run's folder; returns its path."""
+    run.note_traffic()
+    sessions = json.loads((run.store.root / PROVENANCE).read_text())["sessions"]
     stages = run.stages
-    ended = sum(stage.rows - stage.ok for stage in stages)
+    ended = sum(stage.ended for stage in stages)
+    counted = [stage for stage in stages if not stage.annotates]
     page = (
         environment("tasks")
         .get_template("report.html.j2")
@@ -79,12 +84,15 @@ def write_report(run: Run, findings: Findings) -> str:
             stages=[_funnel_row(stage) for stage in stages],
             most_rows=max((stage.rows for stage in stages), default=1) or 1,
             total=stages[0].rows,
+            added=sum(stage.added for stage in stages),
             ended=ended,
-            reached=stages[-1].ok,
+            reached=counted[-1].ok,
             failures=_failures(run, findings.meanings),
             places=_places(stages),
             timeline=Markup(timeline(stages)),
-            provenance=_provenance(run, findings.inputs),
+            maps=_maps(run),
+            traffic=by_level(sessions, [pod.topology for pod in run.pods]),
+            provenance=_provenance(run, sessions, findings.inputs),
             request_yaml=yaml.safe_dump(run.request.identity(), sort_keys=False, allow_unicode=True),
         )
     )
@@ -114,6 +122,8 @@ def _funnel_row(stage: StageSummary) -> dict[str, Any]:
         "title": stage.title,
         "title_zh": stage.title_zh,
         "rows": stage.rows,
+        "parents": stage.parents,
+        "annotates": stage.annotates,
         "ok": stage.ok,
         "ended": ended,
         "chip_s": stage.chip_s,
@@ -176,7 +186,7 @@ def _places(stages: Sequence[StageSummary]) -> list[dict[str, Any]]:
     at: dict[str, list[tuple[bool, ShardSummary]]] = defaultdict(list)
     for stage in stages:
         for shard in stage.shards:
-            at[shard.place.split("/")[0] if stage.chips_held else FLOW].append((stage.chips_held > 0, shard))
+            at[shard.place.rsplit("/", 2)[0] if stage.chips_held else FLOW].append((stage.chips_held > 0, shard))
     return [
         {
             "name": name,
@@ -189,8 +199,16 @@ def _places(stages: Sequence[StageSummary]) -> list[dict[str, Any]]:
     ]
 
 
-def _provenance(run: Run, inputs: Sequence[tuple[Text, str]]) -> list[dict[str, str]]:
-    sessions = json.loads((run.store.root / "provenance.json").read_text())["sessions"]
+def _maps(run: Run) -> list[Markup]:
+    """One map for each pod; pods over hubs that are alike are drawn once, as their places have the same names."""
+    ran = by_worker(shard for stage in run.stages if stage.chips_held for shard in stage.shards)
+    topologies = {one.model_dump_json(): one for one in (pod.topology for pod in run.pods)}
+    return [Markup(ran_map(topology, ran, _at_work(run.stages))) for topology in topologies.values()] if ran else []
+
+
+def _provenance(
+    run: Run, sessions: Sequence[Mapping[str, Any]], inputs: Sequence[tuple[Text, str]]
+) -> list[dict[str, str]]:
     latest = sessions[-1]
     places = dict.fromkeys(f"{' + '.join(hub['title'] for hub in one['hubs'])} ({one['profile']})" for one in sessions)
     machines = dict.fromkeys(

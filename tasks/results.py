@@ -26,8 +26,9 @@ def write_outcomes(store: RunStore, stages: Sequence[StageSummary]) -> Path:
     path = store.root / "outcomes.parquet"
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, SCHEMA, compression="zstd") as writer:
-        for stage in stages:
-            writer.write_table(_ended(store, stage, last=stage is stages[-1]))
+        counted = [stage for stage in stages if not stage.annotates]
+        for stage in counted:
+            writer.write_table(_ended(store, stage, last=stage is counted[-1]))
     write_atomic(path, bytes(sink.getvalue()))
     return path
 

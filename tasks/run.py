@@ -16,6 +16,9 @@ from tasks.progress import RunProgress
 from tasks.provenance import provenance
 from tasks.settings import Settings
 from tasks.store import RunStore, write_json
+from tasks.traffic import add_up
+
+PROVENANCE = "provenance.json"
 
 
 class Request(Protocol):
@@ -45,6 +48,15 @@ class Run:
         """How many one-chip shards run at a time, in all pods."""
         return sum(pod.slots for pod in self.pods)
 
+    def note_traffic(self) -> None:
+        """Write into this session's provenance what its pods have moved so far."""
+        told = [moved for pod in self.pods if (moved := pod.traffic()) is not None]
+        if told:
+            path = self.store.root / PROVENANCE
+            noted = json.loads(path.read_text())
+            noted["sessions"][-1]["traffic"] = add_up(told)._asdict()
+            write_json(path, noted)
+
 
 def run_name(pipeline: str, label: str, request: Request) -> str:
     """The name of a request's run: its own, or made of what it asks for, so that the same request finds its run again."""
@@ -57,7 +69,7 @@ def run_name(pipeline: str, label: str, request: Request) -> str:
 
 def _note_session(store: RunStore, session: Mapping[str, Any]) -> None:
     """Add this session to the run's provenance: a resumed run rests on all of them."""
-    path = store.root / "provenance.json"
+    path = store.root / PROVENANCE
     earlier = json.loads(path.read_text())["sessions"] if path.exists() else []
     write_json(path, {"sessions": [*earlier, session]})
 
@@ -88,7 +100,13 @@ def open_run(pipeline: str, request: Request, checked: Checked) -> Iterator[Run]
             pods = [stack.enter_context(start(part)) for part in profile.split("+")]
             run = Run(pipeline, request, store, pods, stack.enter_context(RunProgress()))
             _note_session(store, provenance(run.started, profile, topologies))
-            yield run
+            for pod in pods:
+                if pod.hub_map:
+                    run.progress.tell(f"hub map: {pod.hub_map}")
+            try:
+                yield run
+            finally:
+                run.note_traffic()
             store.write_manifest([(stage.name, stage.shards) for stage in run.stages])
     finally:
         store.close()

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from cluster.launch.local import here
 from cluster.need import Need
+from cluster.scheduler.chips import visible
 from tasks.child import Answer, Child, Lost, child_of_slot
 from tasks.outcomes import ShardSummary, check_rows, count
 from tasks.store import commit_shard, read_summary
@@ -49,6 +50,7 @@ class Stage:
     need: Need = Need()
     attempts: int = 3
     limit_s: float = ROW_LIMIT_S
+    annotates: bool = False  # it says more of candidates and ends none
 
     @property
     def columns(self) -> list[str]:
@@ -84,7 +86,7 @@ def run_shard(stage: Stage, rows: pa.Table, key: str, path: Path) -> ShardSummar
     if path.exists():  # its worker was killed after the commit and before it could say so
         return read_summary(path)
     started = time.time()
-    with child_of_slot(stage.need.memory) as child:
+    with child_of_slot(stage.need.memory, visible()) as child:
         child.open(stage.function, stage.settings)
         made = _by_row(stage, rows, child) if isinstance(stage.function, type) else _by_batch(stage, rows, child)
     return _commit(stage, rows, made, key, path, started)

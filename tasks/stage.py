@@ -51,7 +51,7 @@ class Survivors:
 class Narrowed:
     """Rows of an earlier stage whose ids a later one let go on: so that no stage carries columns only to hand them down."""
 
-    def __init__(self, earlier: Survivors, later: Survivors) -> None:
+    def __init__(self, earlier: Source, later: Source) -> None:
         self.earlier, self.rows = earlier, later.rows
         ids = [table["id"].to_numpy() for table in later.tables(["id"])]
         self.ids = pa.array(np.concatenate(ids) if ids else np.empty(0, np.int64))
@@ -62,6 +62,18 @@ class Narrowed:
             kept = table.filter(pc.is_in(table["id"], self.ids))
             if len(kept):
                 yield kept.select(columns)
+
+
+class Rows:
+    """A table as a source: for the few that are left at the end, gathered from several stages."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table, self.rows = table, len(table)
+
+    def tables(self, columns: list[str]) -> Iterator[pa.Table]:
+        """Give the given columns."""
+        if self.rows:
+            yield self.table.select(columns)
 
 
 def run_stage(run: Run, stage: Stage, source: Source) -> Survivors:
@@ -103,6 +115,8 @@ def _run(run: Run, stage: Stage, source: Source, execute: Execute, chips_held: i
         finished.values(),
         chips_held,
         before,
+        getattr(source, "parents", None),
+        stage.annotates,
     )
     # A newer version may cut other shards: what the earlier ones cover, these now cover too.
     for key in done.keys() - finished.keys():

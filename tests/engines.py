@@ -77,3 +77,17 @@ class Unbuildable:
 
 def hungry(size: int, settings: Settings) -> int:
     return len(bytearray(size))
+
+
+class Visible:
+    """Says which chips its process was shown; two of them run at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        started = time.time()
+        time.sleep(self.settings.delay_s)
+        chips = {os.environ.get(name, "none") for name in ("CUDA_VISIBLE_DEVICES", "ASCEND_RT_VISIBLE_DEVICES")}
+        about = f"{' '.join(sorted(chips))};{os.getpid()};{started};{time.time()}"
+        return {"outcome": "ok", "about": about, "engine_s": self.settings.delay_s}

@@ -17,6 +17,7 @@ import dask
 import psutil
 from distributed import Nanny
 from distributed.comm import connect
+from distributed.security import Security
 from distributed.system import MEMORY_LIMIT
 
 from cluster.launch.pod import kill_below
@@ -50,7 +51,7 @@ async def serve(scheduler: str, place: str, seats: Sequence[Seats]) -> None:
     await asyncio.gather(*nannies)
     print(READY, flush=True)
     # Workers alone would wait for their engines: the loss of a connection of our own tells it at once.
-    comm = await connect(scheduler)
+    comm = await connect(scheduler, **Security().get_connection_args("worker"))
     released = asyncio.gather(*(nanny.finished() for nanny in nannies))
     await asyncio.wait([asyncio.ensure_future(comm.read()), released], return_when=asyncio.FIRST_COMPLETED)
     end()
@@ -66,7 +67,7 @@ def end(*_: object, code: int = 0) -> None:
 
 def _end_with_input() -> None:
     sys.stdin.read()
-    end()
+    os.kill(os.getpid(), signal.SIGTERM)  # only the main thread may end with signals set aside
 
 
 def main() -> None:

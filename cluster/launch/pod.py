@@ -1,18 +1,26 @@
 """A pod: one Dask cluster over an allocation, the same wherever its workers run."""
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Container
 from typing import Any, Self
+from urllib.parse import urljoin
 
 import dask
 import psutil
 from distributed import SpecCluster
+from distributed.core import Status
 from distributed.deploy.cluster import Cluster
 
 from cluster.launch.worker import CONFIG
 from cluster.scheduler import TopologyScheduler
+from cluster.scheduler.traffic import Moved
+from cluster.scheduler.version import StockScheduler
 from cluster.topology import Topology
+
+# A scheduler that does not answer for so long has nothing to say at the end of a run.
+ASK_LIMIT_S = 5.0
 
 
 class Pod:
@@ -30,6 +38,25 @@ class Pod:
     def slots(self) -> int:
         """How many one-chip shards run at a time."""
         return self.topology.chips
+
+    @property
+    def hub_map(self) -> str:
+        """Address of the page that shows the pod live; empty where its scheduler has none."""
+        link = "" if TopologyScheduler is StockScheduler else str(self.cluster.dashboard_link)
+        return urljoin(link, "hub") if link else ""
+
+    def traffic(self) -> Moved | None:
+        """Bytes that moved in this pod so far; None where nobody counts, or the scheduler does not answer."""
+
+        async def ask() -> Any:
+            return await asyncio.wait_for(self.cluster.scheduler_comm.traffic(), ASK_LIMIT_S)
+
+        if TopologyScheduler is StockScheduler or self.cluster.status != Status.running:
+            return None
+        try:
+            return Moved(**self.cluster.sync(ask))
+        except (OSError, TimeoutError):
+            return None
 
     def worker_processes(self) -> list[int]:
         """Process ids of the workers that run now, of those on this machine."""
@@ -74,5 +101,7 @@ def start_cluster(topology: Topology, workers: dict[str, dict[str, Any]], **sche
     dask.config.set(CONFIG)
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # workers come and go; the run says what matters
     options = {"port": 0, "dashboard_address": ":0", "topology": topology, **scheduler}
+    if dask.config.get("distributed.comm.require-encryption"):
+        options["protocol"] = "tls"
     spec = {"cls": TopologyScheduler, "options": options}
     return SpecCluster(workers=workers, scheduler=spec, silence_logs=logging.ERROR, name=topology.name)

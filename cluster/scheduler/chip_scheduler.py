@@ -1,13 +1,13 @@
 """Dask's scheduler with a gate before the chips: what it overrides so that no chip is given twice."""
 
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from distributed.scheduler import Scheduler
 
-from cluster.scheduler.chips import FREED, ChipNumbers
+from cluster.scheduler.chips import CORES, FREED, ChipNumbers
 from cluster.scheduler.gate import Gate
 from cluster.scheduler.wish import wants_chips
 
@@ -18,11 +18,11 @@ class ChipScheduler(Scheduler):  # type: ignore[misc]
     gate: Gate
     unrunnable: dict[Any, float]
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, cores: Collection[str] = CORES, **options: Any) -> None:
         self._ended: Any = None
         super().__init__(**options)
         self.stream_handlers[FREED] = self.handle_chips_freed
-        self.worker_plugins[ChipNumbers.name] = pickle.dumps(ChipNumbers())
+        self.worker_plugins[ChipNumbers.name] = pickle.dumps(ChipNumbers(cores))
 
     def acquire_resources(self, ts: Any, ws: Any) -> None:
         super().acquire_resources(ts, ws)

@@ -6,7 +6,7 @@ one worker share its environment.
 
 import math
 import os
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from time import time
 from typing import Any
 
@@ -14,6 +14,8 @@ from distributed import get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
 NAME = "chips"
+# The kind of chip that is a CPU core, on hosts that no hub file describes.
+CORES = ("core",)
 VARIABLES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ASCEND_RT_VISIBLE_DEVICES")
 # What a worker tells the scheduler when the thread of a task that was given up has ended.
 FREED = "chips-freed"
@@ -34,14 +36,19 @@ class ChipNumbers(WorkerPlugin):  # type: ignore[misc]
 
     name = NAME
 
-    def __init__(self) -> None:
+    def __init__(self, cores: Collection[str] = CORES) -> None:
+        self.cores = frozenset(cores)
+        self.devices = True
         self.held: dict[Hashable, list[str]] = {}
         self.free: list[str] = []
 
     def setup(self, worker: Any) -> None:
         """Find the worker's chips."""
         self.worker = worker
-        self.free = _given(int(worker.state.total_resources.get("chip", 0)))
+        resources = worker.state.total_resources
+        kinds = {name.removeprefix("chip.") for name in resources if name.startswith("chip.")}
+        self.devices = not kinds or not kinds <= self.cores
+        self.free = _given(int(resources.get("chip", 0)))
 
     def _count(self, key: Hashable) -> int:
         restrictions = self.worker.state.tasks[key].resource_restrictions or {}
@@ -60,11 +67,14 @@ class ChipNumbers(WorkerPlugin):  # type: ignore[misc]
 
 
 def visible() -> dict[str, str]:
-    """Environment of a child of the running task that shows it the task's chips; empty where it holds none."""
+    """Environment of a child of the running task that shows it the task's chips; empty where it holds no device.
+
+    A CPU core is no device: hiding a machine's accelerators from what runs on its cores would only disturb it.
+    """
     try:
         worker = get_worker()
     except ValueError:
         return {}
     plugin = worker.plugins.get(NAME)
-    held = plugin.held.get(worker.get_current_task(), []) if plugin else []
+    held = plugin.held.get(worker.get_current_task(), []) if plugin and plugin.devices else []
     return dict.fromkeys(VARIABLES, ",".join(held)) if held else {}

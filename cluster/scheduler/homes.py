@@ -1,6 +1,6 @@
 """Homes of root tasks, and a queue for each worker. Knows no Dask.
 
-Where roots run decides what later crosses the fabric: neighbours in priority order get neighbouring homes.
+Where roots run decides what later crosses the fabric: neighbours in the graph get neighbouring homes.
 """
 
 from bisect import bisect_left
@@ -13,7 +13,7 @@ from cluster.scheduler.place import Path
 
 
 def cut(count: int, workers: Sequence[tuple[Any, int]]) -> list[Any]:
-    """Homes of ``count`` tasks in priority order: contiguous runs, in proportion to the workers' threads.
+    """Homes of ``count`` tasks in their order: contiguous runs, in proportion to the workers' threads.
 
     The workers come in the order of the tree, so a run of a domain's workers is a run of tasks at every level.
     """
@@ -98,7 +98,7 @@ class Queues:
     def pop(self, worker: Hashable, worth: Callable[[Any, Any, int, int], bool]) -> tuple[Any, Any] | None:
         """A task for a worker with a free slot, and whose queue it is from.
 
-        Its own first; then the far end of the longest queue near it, the nearest domain first. Beyond the supernode only
+        Its own first; then the far end of the longest queue near it, the nearest domain first. From another host only
         where ``worth(task, victim, length, steps)`` says that the queue outlasts the way of the results.
         """
         own = self._workers.get(worker)
@@ -112,7 +112,7 @@ class Queues:
         while domain is not None:
             while domain.count:
                 victim = self._longest(domain)
-                if victim is None or (steps > 1 and not worth(victim.queue[-1][2], victim.worker, victim.count, steps)):
+                if victim is None or (steps and not worth(victim.queue[-1][2], victim.worker, victim.count, steps)):
                     break
                 task = self._next(victim, far=True)
                 if task is not None:

@@ -31,6 +31,17 @@ class Hold(NamedTuple):
     ask: Ask
 
 
+class Book(NamedTuple):
+    """A worker's chips by kind (``chip`` counts all), how many of them are free, and for whom these are kept."""
+
+    worker: Any
+    path: Path
+    chips: Mapping[str, float]
+    free: Mapping[str, float]
+    claim: Hashable | None
+    suspended: bool
+
+
 class _Stock:
     """What one worker has, and has free."""
 
@@ -265,6 +276,11 @@ class Ledger:
             if not left:
                 return chosen
         return None
+
+    def books(self) -> Iterator[Book]:
+        """Every worker's chips now, for those who watch."""
+        for worker, stock in self._stock.items():
+            yield Book(worker, stock.path, stock.units, stock.free, stock.claim, stock.suspended)
 
     def check(self) -> None:
         """Raise AssertionError where the books do not close."""

@@ -1,17 +1,18 @@
 """Root tasks on the scheduler: homes when a graph comes, queues by home, and who takes what when a slot opens."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
 from cluster.scheduler.homes import Queues, cut
-from cluster.scheduler.place import ROOT, parse
+from cluster.scheduler.place import ROOT, Path, parse
 
-# A root task leaves its supernode if its wait there exceeds this many transfers of its result.
-ACROSS_TRANSFERS = 2.0
+# A root task leaves its home's host if its wait there exceeds this many transfers of its result.
+AWAY_TRANSFERS = 2.0
 # Idle workers that are asked again at each event, so that an event's cost does not grow with the pod.
 ASKED_AGAIN = 16
+Homes = dict[Any, Any]
 HOME = "its home: neighbours in the graph run next to each other"
 
 
@@ -26,7 +27,15 @@ class Roots:
         self._hungry: dict[Any, None] = {}
 
     def settle(self, keys: Iterable[Any]) -> None:
-        """Give a home to every root task of a graph, in priority order along the tree."""
+        """Give a home to every root task of a graph, along the tree: by index, or by priority where fewer blocks move."""
+        groups = self._groups(keys)
+        homes = self._homes(groups, by_index)
+        if any(indexed(tasks) for tasks in groups.values()):
+            homes = min(homes, self._homes(groups, by_priority), key=self._torn)
+        self.home.update(homes)
+
+    def _groups(self, keys: Iterable[Any]) -> dict[tuple[Any, str], list[Any]]:
+        """Root tasks by layer and by what they want to be near."""
         s = self.s
         groups: defaultdict[tuple[Any, str], list[Any]] = defaultdict(list)
         rootish: dict[Any, bool] = {}
@@ -42,15 +51,29 @@ class Roots:
                 if not rootish[ts.group]:
                     continue
             groups[ts.group, affinity(ts)].append(ts)
+        return groups
+
+    def _homes(self, groups: dict[tuple[Any, str], list[Any]], order: Callable[[list[Any]], list[Any]]) -> Homes:
+        homes: Homes = {}
+        fabric = self.s.fabric
         for (_, near), tasks in groups.items():
             path = parse(near)
             # Fewer tasks than supernodes have no neighbours to be placed by: the stock rule spreads them.
-            if not path and len(tasks) < len(s.fabric.members):
+            if not path and len(tasks) < len(fabric.members):
                 continue
-            workers = [(ws, ws.nthreads) for ws in s.fabric.order() if s.fabric.path[ws][: len(path)] == path]
+            workers = [(ws, ws.nthreads) for ws in fabric.order() if fabric.path[ws][: len(path)] == path]
             if workers:
-                tasks.sort(key=lambda ts: ts.priority)
-                self.home.update(zip(tasks, cut(len(tasks), workers), strict=True))
+                homes.update(zip(order(tasks), cut(len(tasks), workers), strict=True))
+        return homes
+
+    def _torn(self, homes: Homes) -> int:
+        """How many supernodes too many the consumers of these tasks have their inputs in."""
+        path = self.s.fabric.path
+        consumers: defaultdict[Any, set[Path]] = defaultdict(set)
+        for ts, home in homes.items():
+            for consumer in ts.dependents:
+                consumers[consumer].add(path[home][:-1])
+        return sum(len(supernodes) - 1 for supernodes in consumers.values())
 
     def leave(self, worker: Any) -> None:
         """Forget a worker."""
@@ -117,7 +140,7 @@ class Roots:
     def _worth(self, ts: Any, victim: Any, length: int, steps: int) -> bool:
         s = self.s
         wait = length / victim.nthreads * s._get_prefix_duration(ts.prefix)
-        return bool(wait > ACROSS_TRANSFERS * s.fabric.seconds(self.result_bytes(ts), steps))
+        return bool(wait > AWAY_TRANSFERS * s.fabric.seconds(self.result_bytes(ts), steps))
 
     def result_bytes(self, ts: Any) -> float:
         """Mean size of the results of a task's group so far; 0 before the first."""
@@ -130,6 +153,21 @@ class Roots:
         self.queues.clear()
         for ts in self.s.queued.sorted():
             self.push(ts)
+
+
+def by_priority(tasks: list[Any]) -> list[Any]:
+    """Tasks in the order in which Dask wants to run them: those that are soon combined next to each other."""
+    return sorted(tasks, key=lambda ts: ts.priority)
+
+
+def by_index(tasks: list[Any]) -> list[Any]:
+    """Tasks in the order of the indices that end their keys: neighbouring blocks of an array next to each other."""
+    return sorted(tasks, key=lambda ts: ts.key[1:]) if indexed(tasks) else by_priority(tasks)
+
+
+def indexed(tasks: list[Any]) -> bool:
+    """Whether the keys of a layer's tasks end in indices."""
+    return all(isinstance(ts.key, tuple) and all(isinstance(index, int) for index in ts.key[1:]) for ts in tasks)
 
 
 def affinity(ts: Any) -> str:

@@ -3,29 +3,37 @@
 With all workers in one supernode and no chips asked for, every decision is stock Dask's.
 """
 
+import asyncio
 import math
+import pickle
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import dask
 from distributed.core import Status
 from distributed.diagnostics.plugin import SchedulerPlugin
+from distributed.http import get_handlers
 from distributed.scheduler import DEFAULT_EXTENSIONS, Scheduler, _task_slots_available
 
 from cluster.scheduler.buckets import Buckets
+from cluster.scheduler.census import Presence
 from cluster.scheduler.chip_scheduler import ChipScheduler
+from cluster.scheduler.chips import CORES
 from cluster.scheduler.events import Log
 from cluster.scheduler.follow import follow
 from cluster.scheduler.gate import Gate
 from cluster.scheduler.place import Fabric
 from cluster.scheduler.roots import Roots
 from cluster.scheduler.shuffle import TopologyShuffle
-from cluster.scheduler.spread import nearest, spread
+from cluster.scheduler.spread import SpreadKeeper, nearest, spread
 from cluster.scheduler.stealing import TopologyStealing
+from cluster.scheduler.traffic import ASK_LIMIT_S, SENT, SentBytes, Traffic
 from cluster.scheduler.wish import wants_chips
 from cluster.topology import Topology
 
 STOCK = "stock rule"
+PAGES = "cluster.page"
 
 
 class _Watch(SchedulerPlugin):  # type: ignore[misc]
@@ -67,19 +75,23 @@ class TopologyScheduler(ChipScheduler):
             topology = Topology.model_validate(topology)
         # Extensions ask for these while upstream's own __init__ runs.
         self.fabric, self.slots, self.log = Fabric(topology), Buckets(), Log()
-        self.gate, self.roots = Gate(self), Roots(self)
-        self.why = ""
+        self.gate, self.roots, self.wire = Gate(self), Roots(self), Traffic(self.fabric)
+        self.presence, self.why = Presence(topology), ""
         self.chosen: dict[Any, Any] = {}
         if extensions is None:
-            extensions = {**DEFAULT_EXTENSIONS, "stealing": TopologyStealing, "shuffle": TopologyShuffle}
+            ours = {"stealing": TopologyStealing, "shuffle": TopologyShuffle, "amm": SpreadKeeper}
+            extensions = {**DEFAULT_EXTENSIONS, **ours}
             if not dask.config.get("distributed.scheduler.work-stealing"):
                 del extensions["stealing"]
         # Upstream looks this up under the name of the class.
         options.setdefault("blocked_handlers", dask.config.get("distributed.scheduler.blocked-handlers"))
-        super().__init__(extensions=extensions, **options)
+        cores = [name for name, kind in topology.kinds.items() if kind.device == "cpu"] if topology else CORES
+        super().__init__(extensions=extensions, cores=cores, **options)
         self.add_plugin(_Watch(self))
-        self.handlers["explain"] = self.explain
-        self.handlers["spread"] = self.spread
+        self.worker_plugins[SentBytes.name] = pickle.dumps(SentBytes())
+        self.handlers |= {"explain": self.explain, "spread": self.spread, "traffic": self.traffic}
+        self.stream_handlers[SENT] = self.handle_sent
+        self.http_application.add_handlers(".*$", get_handlers(self, [PAGES], options.get("http_prefix")))
 
     @property
     def saturation_off(self) -> bool:
@@ -93,6 +105,8 @@ class TopologyScheduler(ChipScheduler):
         was_flat = self.fabric.flat
         path = self.fabric.join(ws, (ws.extra or {}).get("place"), ws.host)
         self.gate.ledger.add(ws, path, ws.resources, ws.memory_limit)
+        self.wire.join(ws.address, path)
+        self.presence.join(path, ws.resources)
         self.roots.queues.join(ws, path)
         self._follow_status(ws, ws.status)
         if was_flat and not self.fabric.flat:
@@ -125,9 +139,12 @@ class TopologyScheduler(ChipScheduler):
         super().handle_worker_status_change(status, worker, stimulus_id)
 
     def add_resources(self, worker: str, resources: dict[str, float] | None = None) -> Any:
-        answer = super().add_resources(worker, resources)
         ws = self.workers[worker]
+        before = dict(ws.resources)
+        answer = super().add_resources(worker, resources)
         if ws in self.fabric.path:
+            self.presence.join(self.fabric.path[ws], before, -1)
+            self.presence.join(self.fabric.path[ws], ws.resources)
             self.gate.ledger.add(ws, self.fabric.path[ws], ws.resources, ws.memory_limit)
         return answer
 
@@ -135,6 +152,9 @@ class TopologyScheduler(ChipScheduler):
         ws = self.workers.get(self.coerce_address(address))
         if ws is not None:
             # Before upstream's transitions, which look for another worker for what ran there.
+            if ws in self.fabric.path:
+                self.presence.join(self.fabric.path[ws], ws.resources, -1)
+                self.wire.leave(self.stream_comms[ws.address])
             self.gate.ledger.remove(ws)
             self.slots.drop(ws)
             self.roots.leave(ws)
@@ -241,6 +261,18 @@ class TopologyScheduler(ChipScheduler):
     async def spread(self, keys: Iterable[Any]) -> dict[str, int]:
         """Copy results to every worker, one leader for each domain first; return copies made by level."""
         return await spread(self, list(keys))
+
+    def handle_sent(self, sent: Mapping[str, int], worker: str) -> None:
+        """A worker says what it has sent to whom since it last did."""
+        self.wire.add(worker, sent)
+
+    async def traffic(self) -> dict[str, Any]:
+        """Bytes that moved so far, as ``Moved``; every worker is asked for what it has not told yet."""
+        with suppress(asyncio.TimeoutError):  # some worker hangs: what is known is told
+            told = await asyncio.wait_for(self.broadcast(msg={"op": SENT}, on_error="ignore"), ASK_LIMIT_S)
+            for worker, sent in told.items():
+                self.wire.add(worker, sent)
+        return self.wire.moved(self.stream_comms)._asdict()
 
     def explain(self, key: Any) -> list[dict[str, Any]]:
         """The last decisions about a task: when, worker, place, why."""

@@ -126,6 +126,42 @@ def test_a_broadcast_crosses_the_fabric_once_for_each_supernode() -> None:
     run(check)
 
 
+def test_copies_made_for_everyone_stay_and_others_go() -> None:
+    async def check() -> None:
+        async with pod(specs(chips=1)) as (s, client):
+            everywhere = client.map(block, range(3), pure=False)
+            twice = client.submit(block, pure=False)
+            await wait([*everywhere, twice])
+            assert await broadcast(client, everywhere) == {"hub": 3, "supernode": 6}
+            await client.replicate([twice], n=2)
+            s.extensions["amm"].run_once()
+            while len(s.tasks[twice.key].who_has) > 1:
+                await asyncio.sleep(0.01)
+            assert [len(s.tasks[one.key].who_has) for one in everywhere] == [len(HOSTS)] * 3
+
+    run(check)
+
+
+def test_blocks_that_are_combined_start_in_one_supernode_whatever_their_numbers() -> None:
+    def combined(apart: int) -> tuple[dict[Any, Any], list[Any]]:
+        loads = [("load", number) for number in range(8)]
+        graph: dict[Any, Any] = {load: (name, load[1]) for load in loads}
+        pairs = [(loads[at], loads[(at + apart) % 8]) for at in range(8)]
+        graph |= {("pair", number): (same, *pair) for number, pair in enumerate(pairs)}
+        return graph, [("pair", number) for number in range(8)]
+
+    def same(*places: str) -> bool:
+        return len({supernode(place) for place in places}) == 1
+
+    async def check() -> None:
+        for apart, together in ((1, 6), (4, 8)):  # a ring, cut twice; blocks half of the line apart
+            async with pod(specs(MIXED, chips=2)) as (_, client):
+                graph, keys = combined(apart)
+                assert sum(await client.gather(client.get(graph, keys, sync=False))) == together
+
+    run(check)
+
+
 def test_a_stolen_task_stays_in_the_supernode_unless_the_wait_is_long() -> None:
     async def check() -> None:
         async with pod(specs(chips=1)) as (s, client):

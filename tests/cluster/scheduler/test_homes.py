@@ -48,12 +48,21 @@ def test_a_worker_takes_its_own_work_first_in_order_of_priority() -> None:
     assert [queues.pop("c0/sn0/h0", never) for _ in range(4)] == [(each, "c0/sn0/h0") for each in range(3)] + [None]
 
 
-def test_then_the_end_of_the_longest_queue_of_its_supernode() -> None:
+def test_then_the_end_of_the_longest_queue_of_its_supernode_where_that_is_worth_the_way() -> None:
     queues = pod()
     for number in range(3):
         queues.push(number, "c0/sn0/h1", number)
     queues.push(9, "c0/sn1/h0", 9)
-    assert queues.pop("c0/sn0/h0", never) == (2, "c0/sn0/h1")
+    assert queues.pop("c0/sn0/h0", never) is None
+    assert queues.pop("c0/sn0/h0", always) == (2, "c0/sn0/h1")
+
+
+def test_the_workers_of_one_host_share_their_queues() -> None:
+    queues = Queues(always)
+    queues.join("one", parse("sn0/h0"))
+    queues.join("other", parse("sn0/h0"))
+    queues.push(1, "one", 1)
+    assert queues.pop("other", never) == (1, "one")
 
 
 def test_across_the_fabric_only_where_it_is_worth_the_way_and_near_before_far() -> None:
