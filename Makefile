@@ -32,14 +32,19 @@ install: $(STAMP)
 $(STAMP): requirements.lock pyproject.toml
 	$(PY) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "ai4s needs Python 3.11 or newer: make PY=python3.11")'
 	$(PY) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check torch==2.13.0
 	$(BIN)/pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-# Needs uv; writes hashed pins without addresses.
+# Needs uv; writes hashed pins without addresses. PyTorch comes first and by itself: its build is each machine's own, and
+# what its CUDA builds bring with them is not for the others.
+CUDA := $(addprefix nvidia-,cublas cuda-cupti cuda-nvrtc cuda-runtime cudnn-cu13 cufft cufile curand cusolver cusparse \
+	cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx) cuda-bindings cuda-pathfinder cuda-toolkit triton
 lock:
 	uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-annotate --generate-hashes --no-header \
-		--extra dev --extra drug --extra slurm --extra bench pyproject.toml -o requirements.lock
+		$(addprefix --no-emit-package ,torch $(CUDA)) \
+		--extra dev --extra drug --extra admet --extra slurm --extra bench pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from domains.drug.check import check as check_screening
 from domains.drug.request import ScreeningRequest
+from domains.drug.variants import VariantsRequest
+from domains.drug.variants import check as check_variants
 from domains.errors import InvalidRequest, closest
 from domains.model import Frozen
 
@@ -54,6 +56,13 @@ PIPELINES = {
             "用分子对接对化合物库进行虚拟筛选",
             ScreeningRequest,
             check_screening,
+        ),
+        Pipeline(
+            "drug-variants",
+            "Dock ligands into mutants of a target and see which keep their pose",
+            "将配体对接到靶点突变体，考察构象是否保持",
+            VariantsRequest,
+            check_variants,
         ),
     )
 }

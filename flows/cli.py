@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from domains.errors import InvalidRequest
 from flows.hub import hub
 from flows.terminal import print_table, user_errors
 
@@ -123,11 +124,17 @@ def _show_result(result: dict[str, Any]) -> None:
     from rich.console import Console
 
     console = Console(markup=False)
-    print_table(result["hits"][:10], f"Top hits of {result['run']}")
-    if len(result["hits"]) > 10:
-        console.print(f"... and {len(result['hits']) - 10} more in hits.csv")
+    # Each pipeline has one table that answers it, and the files that hold all of it.
+    rows, title, files = (
+        (result["hits"], "Top hits", ("hits.csv", "hits.sdf"))
+        if "hits" in result
+        else (result["conservation"], "Pose conservation", ("conservation.csv", "poses.sdf"))
+    )
+    print_table(rows[:10], f"{title} of {result['run']}")
+    if len(rows) > 10:
+        console.print(f"... and {len(rows) - 10} more in {files[0]}")
     console.print(
-        f"\nReport   {result['report']}\nFolder   {result['folder']}   (hits.csv, hits.sdf, outcomes.parquet)",
+        f"\nReport   {result['report']}\nFolder   {result['folder']}   ({', '.join(files)}, outcomes.parquet)",
         highlight=False,
         soft_wrap=True,
     )
@@ -156,21 +163,53 @@ def _runs() -> list[dict[str, Any]]:
 
 
 def _targets() -> list[dict[str, Any]]:
-    """List the shipped receptors with their docking boxes."""
+    """List the targets known by name, then the shipped receptors, with their docking boxes."""
     from domains.drug.receptors import load, shipped
+    from domains.drug.targets import catalogue
 
-    found = [load(name) for name in shipped()]
-    return [
+    known = [
         {
             "target": one.name,
+            "what": one.title,
+            "variants": "yes",
+            "center (Å)": f"ligand {one.site.ligand} of its structure",
+            "size (Å)": ", ".join([f"{one.site.edge:g}"] * 3),
+        }
+        for one in catalogue().targets
+    ]
+    ready = [
+        {
+            "target": one.name,
+            "what": "shipped receptor",
+            "variants": "",
             "center (Å)": ", ".join(f"{x:g}" for x in one.center),
             "size (Å)": ", ".join(f"{x:g}" for x in one.size),
         }
-        for one in found
+        for one in map(load, shipped())
+    ]
+    return [*known, *ready]
+
+
+def _engines() -> list[dict[str, Any]]:
+    """List the engines and trained models of the pipelines, and what each still needs here."""
+    from domains.drug import admet, boltz
+    from domains.drug.engines import ENGINES
+
+    try:
+        admet.installed()
+        missing = ""
+    except InvalidRequest:
+        missing = "needs weights: pip install 'ai4s[admet]'"
+    docking = [{"engine": name, "what": one.title, "state": one.state or "ready"} for name, one in ENGINES.items()]
+    return [
+        *docking,
+        {"engine": "admet", "what": "ADMET-AI 2.0.1, 41 endpoints", "state": missing or "ready"},
+        {"engine": "boltz-2", "what": "structure and affinity prediction", "state": boltz.state() or "ready"},
     ]
 
 
 main.add_command(hub)
+main.command("engines")(_table_command(_engines, ""))
 main.command("runs")(_table_command(_runs, "No runs here yet. Start one: ai4s run drug-screening --sample 50"))
 main.command("targets")(_table_command(_targets, ""))
 

@@ -10,20 +10,32 @@ import pyarrow.parquet as pq
 from markupsafe import Markup
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 
-from domains.drug import figures, hits
-from domains.drug.filters import PROPERTIES
+from domains.drug import admet, figures, hits
+from domains.drug.diagram import diagram
+from domains.drug.engines import ENGINES
 from domains.drug.library import Library
 from domains.drug.outcomes import MEANINGS
 from domains.drug.receptors import Receptor
+from domains.drug.refine import dynamics
 from domains.drug.request import ScreeningRequest
+from domains.drug.view3d import assets, viewer_html
+from domains.learning.figures import curve
+from tasks.learning import Acquired
 from tasks.report import Findings, Section, Tile, environment, funnel, write_report
 from tasks.results import write_outcomes
 from tasks.run import Run
-from tasks.stage import Survivors
+from tasks.stage import Source
 from tasks.store import write_atomic
 from tasks.words import Text
 
 GRID_HITS = 8
+VIEWED_HITS = 12
+DYNAMICS = ("Molecular dynamics of the refined complexes: ", "精修复合物的分子动力学：")
+STOPPED = {
+    "budget": Text("the budget was spent", "预算已用完"),
+    "exhausted": Text("none were left", "已无剩余候选"),
+    "enough": Text("it stopped early, as enough were found by its estimate", "按估计已找到足够多，提前停止"),
+}
 
 
 def deliver(
@@ -31,23 +43,18 @@ def deliver(
     library: Library,
     receptor: Receptor,
     request: ScreeningRequest,
-    candidates: Survivors,
-    ligands: Survivors,
-    docked: Survivors,
+    docked: Source,
+    top: Sequence[dict[str, Any]],
+    search: Acquired | None,
 ) -> dict[str, Any]:
     """Write everything into the run's folder and publish the artifacts; returns what the flow's caller sees."""
     ranked = hits.rank(docked.tables(hits.RANKED.names), hits.RANKED)
-    ids = ranked["id"][: request.top].to_pylist()
-    best = hits.gather(docked.tables(["id", "score", "pose"]), ids)
-    molecules = hits.gather(candidates.tables(["id", "name", "smiles", *PROPERTIES, "alerts"]), ids)
-    shapes = hits.gather(ligands.tables(["id", "mol", "atom_map", "heavy_atoms"]), ids)
-    top = hits.join([best[number] for number in ids], molecules, shapes)
     root = run.store.root
     write_outcomes(run.store, run.stages)
     _write_scores(run, ranked)
     write_atomic(root / "hits.csv", hits.as_csv(top))
     write_atomic(root / "hits.sdf", hits.as_sdf(top).encode())
-    report = write_report(run, _findings(run, library, receptor, request, ranked, top))
+    report = write_report(run, _findings(run, library, receptor, request, ranked, top, search))
     _publish(run, receptor, top, report)
     return {
         "run": run.store.name,
@@ -56,14 +63,21 @@ def deliver(
         "screened": run.stages[0].rows,
         "docked": len(ranked),
         "hits": [
-            {"rank": hit["rank"], "name": hit["name"], "score": round(hit["score"], 3), "smiles": hit["smiles"]}
+            {
+                "place": hit["place"],
+                "name": hits.title(hit),
+                "score": round(hit["score"], 3),
+                "rank": hit["rank"],
+                "smiles": hit["smiles"],
+            }
             for hit in top
         ],
     }
 
 
 def _coarse_scores(run: Run) -> np.ndarray:
-    scores = [table["score"].to_numpy() for table in run.store.stage("dock-coarse").tables(["score"])]
+    stages = [stage.name for stage in run.stages if stage.name.startswith("dock-coarse")]
+    scores = [table["score"].to_numpy() for name in stages for table in run.store.stage(name).tables(["score"])]
     return np.concatenate([np.empty(0), *scores])
 
 
@@ -81,48 +95,113 @@ def _findings(
     request: ScreeningRequest,
     ranked: pa.Table,
     top: Sequence[dict[str, Any]],
+    search: Acquired | None,
 ) -> Findings:
     screened = run.stages[0].rows
     figure = figures.scores(ranked["score"].to_numpy(), _coarse_scores(run), ranked["heavy_atoms"].to_numpy())
-    cards = (
-        environment("domains.drug")
-        .get_template("hits.html.j2")
-        .render(hits=[{**hit, "picture": Markup(hits.picture(hit["smiles"]))} for hit in top])
-    )
-    box = " × ".join(f"{edge:g}" for edge in receptor.size)
-    search = request.search
+    sections = [Section("Top hits", "最佳命中", _cards(top))]
+    if top:
+        sections.append(Section("Poses in the pocket", "口袋中的构象", _poses(receptor, top)))
+    if search is not None:
+        sections.append(Section("Active learning", "主动学习", _learning(search), first=False))
+    sections.append(Section("Scores", "分数分布", Markup("<figure>{}</figure>").format(Markup(figure)), first=False))
     return Findings(
         heading=Text(f"Drug screen against {receptor.name}", f"{receptor.name} 靶点虚拟筛选"),
         answer=_answer(receptor, screened, len(ranked), top),
-        notes=[
-            Text(
-                "Docking scores are estimates that rank molecules; they are not measured affinities. Look at the poses, then test.",
-                "对接分数只用于排序，不是实测亲和力。请先查看构象，再做实验验证。",
-            )
-        ],
+        notes=_notes(request),
         tiles=[
             Tile(f"{screened:,}", "molecules screened", "筛选分子数"),
             Tile(f"{len(ranked):,}", "docked at full settings", "精对接分子数"),
         ],
-        sections=[
-            Section("Top hits", "最佳命中", Markup(cards)),
-            Section("Scores", "分数分布", Markup("<figure>{}</figure>").format(Markup(figure)), first=False),
-        ],
+        sections=sections,
         meanings={name: Text(*words) for name, words in MEANINGS.items()},
-        inputs=[
-            (
-                Text("Library", "分子库"),
-                f"{library.name}, {screened:,} of {library.rows:,} records, SHA-256 {library.sha256[:16]}…",
+        inputs=_inputs(library, receptor, request, screened),
+    )
+
+
+def _notes(request: ScreeningRequest) -> list[Text]:
+    notes = [
+        Text(
+            "Docking scores are estimates that rank molecules; they are not measured affinities. Look at the poses, then test.",
+            "对接分数只用于排序，不是实测亲和力。请先查看构象，再做实验验证。",
+        )
+    ]
+    if not request.admet:
+        notes.append(Text("ADMET was not computed: ask for it with --admet.", "未计算 ADMET：可用 --admet 开启。"))
+    if request.refine:
+        notes.append(Text(*(f"{head}{why}." for head, why in zip(DYNAMICS, dynamics(), strict=True))))
+    return notes
+
+
+def _inputs(library: Library, receptor: Receptor, request: ScreeningRequest, screened: int) -> list[tuple[Text, str]]:
+    box = " × ".join(f"{edge:g}" for edge in receptor.size)
+    search = request.search
+    return [
+        (
+            Text("Library", "分子库"),
+            f"{library.name}, {screened:,} of {library.rows:,} records, SHA-256 {library.sha256[:16]}…",
+        ),
+        (
+            Text("Receptor", "受体"),
+            f"{receptor.name}, box {box} Å at {', '.join(f'{x:g}' for x in receptor.center)}, SHA-256 {receptor.sha256[:16]}…",
+        ),
+        (
+            Text("Search", "搜索设置"),
+            f"{ENGINES[request.engine].title}, exhaustiveness {search.exhaustiveness}, {search.n_poses} poses, seed {request.seed}",
+        ),
+    ]
+
+
+def _cards(top: Sequence[dict[str, Any]]) -> Markup:
+    """A card for each hit: what it is, why it is here, what speaks against it, what it touches."""
+    drawn = [
+        {
+            **hit,
+            "title": hits.title(hit),
+            "picture": Markup(hits.picture(hit["smiles"])),
+            "why": list(zip(hit["reasons"], hit["reasons_zh"], strict=True)),
+            "risks": list(zip(hit.get("admet_flags", ()), hit.get("admet_flags_zh", ()), strict=True)),
+            "failed": hit.get("failed_checks"),
+            "consensus": hit.get("consensus"),
+            "moved": hit.get("moved"),
+            "properties": admet.table(hit["admet"], hit["admet_percentile"]) if "admet" in hit else [],
+            "touches": Markup(diagram(hits.posed(hit), hit["interactions"])) if hit.get("interactions") else "",
+        }
+        for hit in top
+    ]
+    return Markup(environment("domains.drug").get_template("hits.html.j2").render(hits=drawn))
+
+
+def _poses(receptor: Receptor, top: Sequence[dict[str, Any]]) -> Markup:
+    shown = top[:VIEWED_HITS]
+    view = viewer_html(
+        receptor.path.read_text(),
+        [hits.posed(hit) for hit in shown],
+        [f"{hit['place']} {hits.title(hit)}" for hit in shown],
+        [hit.get("interactions") or [] for hit in shown],
+    )
+    return Markup(assets() + view)
+
+
+def _learning(search: Acquired) -> Markup:
+    """The learning curve, and what is known of it and what is estimated."""
+    stopped = STOPPED[search.stop]
+    docked = sum(one.chosen for one in search.rounds)
+    last = search.rounds[-1].estimate if search.rounds else None
+    share = f"{100 * last.share:.0f} %" if last else "–"
+    page = environment("tasks").get_template("learning.html.j2")
+    return Markup(
+        page.render(
+            figure=Markup(curve(search.rounds, search.pool, "Vina score, kcal/mol")),
+            rounds=[one.as_dict() for one in search.rounds],
+            said=Text(
+                f"{docked:,} of {search.pool:,} candidates were docked ({100 * docked / max(1, search.pool):.0f} %); {stopped.en}. "
+                f"The model estimates that {share} of the best {100 * search.learning.top_share:g} % are among them: "
+                "an estimate, as nobody docked the rest.",
+                f"共对接 {search.pool:,} 个候选中的 {docked:,} 个（{100 * docked / max(1, search.pool):.0f} %）；{stopped.zh}。"
+                f"模型估计最优的 {100 * search.learning.top_share:g} % 中有 {share} 已被找到：其余未对接，故仅为估计。",
             ),
-            (
-                Text("Receptor", "受体"),
-                f"{receptor.name}, box {box} Å at {', '.join(f'{x:g}' for x in receptor.center)}, SHA-256 {receptor.sha256[:16]}…",
-            ),
-            (
-                Text("Search", "搜索设置"),
-                f"AutoDock Vina, exhaustiveness {search.exhaustiveness}, {search.n_poses} poses, seed {request.seed}",
-            ),
-        ],
+        )
     )
 
 
@@ -132,13 +211,14 @@ def _answer(receptor: Receptor, screened: int, docked: int, top: Sequence[Mappin
             f"None of {screened:,} molecules could be docked into {receptor.name}; the table below says why.",
             f"{screened:,} 个分子均未能对接到 {receptor.name}，原因见下表。",
         )
-    best = top[0]
-    name = f"“{best['name']}”" if best["name"] else f"row {best['id']}"
+    best = min(top, key=lambda hit: float(hit["score"]))
+    worst = max(hit["score"] for hit in top)
+    name, kinds = f"“{hits.title(best)}”", len({hit["cluster"] for hit in top})
     return Text(
         f"{name} scores best of {screened:,} molecules against {receptor.name}: {best['score']:.2f} kcal/mol. "
-        f"The {len(top)} hits below reach {top[-1]['score']:.2f} or better; {docked:,} were docked at full settings.",
+        f"The {len(top)} hits below, of {kinds} different kinds, reach {worst:.2f} or better; {docked:,} were docked at full settings.",
         f"在 {screened:,} 个分子中，{name} 对 {receptor.name} 得分最佳：{best['score']:.2f} kcal/mol。"
-        f"下列 {len(top)} 个命中均达到 {top[-1]['score']:.2f} 或更优；共精对接 {docked:,} 个分子。",
+        f"下列 {len(top)} 个命中（{kinds} 类不同结构）均达到 {worst:.2f} 或更优；共精对接 {docked:,} 个分子。",
     )
 
 
@@ -160,7 +240,13 @@ def _publish(run: Run, receptor: Receptor, top: Sequence[Mapping[str, Any]], rep
         ),
     )
     table = [
-        {"rank": hit["rank"], "name": hit["name"], "score (kcal/mol)": round(hit["score"], 2), "smiles": hit["smiles"]}
+        {
+            "place": hit["place"],
+            "name": hits.title(hit),
+            "score (kcal/mol)": round(hit["score"], 2),
+            "why": "; ".join(hit["reasons"]),
+            "smiles": hit["smiles"],
+        }
         for hit in top
     ]
     create_table_artifact(key=f"{key}-hits", table=table, description=f"Top hits against {receptor.name}")

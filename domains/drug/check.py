@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from domains.drug import admet
+from domains.drug.engines import ENGINES
 from domains.drug.library import Library, open_library
 from domains.drug.plan import PlannedStage, plan
 from domains.drug.receptors import Receptor, load
@@ -25,7 +27,7 @@ class Screen:
     @property
     def facts(self) -> dict[str, str]:
         """Checksums of what the request refers to: a resumed run must find the same."""
-        return {"library_sha256": self.library.sha256, "receptor_sha256": self.receptor.sha256}
+        return {"library_sha256": self.library.sha256, "receptor_sha256": self.receptor.identity}
 
     @property
     def summary(self) -> str:
@@ -42,6 +44,11 @@ def check(request: ScreeningRequest) -> Screen:
     """Open the library and the receptor of a request; raises InvalidRequest that names field, value and what is valid."""
     receptor = load(request.target, *((request.box.center, request.box.size) if request.box else ()))
     library = open_library(request.library)
+    if request.admet:
+        admet.installed()
+    if problem := ENGINES[request.engine].state:
+        ready = ", ".join(name for name, engine in ENGINES.items() if not engine.state)
+        raise InvalidRequest("engine", request.engine, problem, ready)
     for field, count in (("top", request.top), ("sample", request.sample)):
         if count is not None and count > library.rows:
             raise InvalidRequest(

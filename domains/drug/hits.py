@@ -14,7 +14,36 @@ from rdkit.Geometry import Point3D
 from domains.drug.filters import PROPERTIES
 
 RANKED = pa.schema([("id", pa.int64()), ("name", pa.string()), ("score", pa.float64()), ("heavy_atoms", pa.int32())])
-HIT_COLUMNS = ("rank", "id", "name", "smiles", "score", "ligand_efficiency", "heavy_atoms", *PROPERTIES, "alerts")
+# What a hit is written with; a screen without states, ADMET or a shortlist has hits without some of the rest.
+COLUMNS = {
+    "rank": pa.int64(),
+    "id": pa.int64(),
+    "name": pa.string(),
+    "smiles": pa.string(),
+    "score": pa.float64(),
+    "ligand_efficiency": pa.float64(),
+    "heavy_atoms": pa.int64(),
+    **dict.fromkeys(PROPERTIES, pa.float64()),
+    "alerts": pa.string(),
+}
+MORE_COLUMNS = {
+    "parent_id": pa.int64(),
+    "parent_smiles": pa.string(),
+    "state": pa.string(),
+    "charge": pa.int64(),
+    "spread": pa.float64(),
+    "risks": pa.int64(),
+    "admet_flags": pa.string(),
+    "place": pa.int64(),
+    "cluster": pa.int64(),
+    "cluster_size": pa.int64(),
+    "front": pa.int64(),
+    "novelty": pa.float64(),
+    "reasons": pa.string(),
+    "reasons_zh": pa.string(),
+}
+# What the properties of an SDF record repeat of them.
+SDF_COLUMNS = ("rank", "id", "score", "ligand_efficiency", "smiles", "alerts", *MORE_COLUMNS)
 
 
 def gather(tables: Iterable[pa.Table], ids: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -34,17 +63,17 @@ def join(
     molecules: Mapping[int, Mapping[str, Any]],
     ligands: Mapping[int, Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """Put a hit's score, pose, properties and structure together; ligand efficiency is -score per heavy atom."""
-    return [
-        {
-            **molecules[hit["id"]],
-            **ligands[hit["id"]],
-            **hit,
-            "rank": number,
-            "ligand_efficiency": -hit["score"] / ligands[hit["id"]]["heavy_atoms"],
-        }
-        for number, hit in enumerate(ranked, 1)
-    ]
+    """Put a hit's score, pose, properties and structure together; ligand efficiency is -score per heavy atom.
+
+    A hit that is a state has ``parent_id``: the molecule's properties are found by that, the ligand's by the hit's own id.
+    """
+    made: list[dict[str, Any]] = []
+    for number, hit in enumerate(ranked, 1):
+        molecule, ligand = molecules[hit.get("parent_id", hit["id"])], ligands[hit["id"]]
+        efficiency = -hit["score"] / ligand["heavy_atoms"]
+        parent = {"parent_smiles": molecule["smiles"]} if "parent_id" in hit else {}
+        made.append({**molecule, **parent, **ligand, **hit, "rank": number, "ligand_efficiency": efficiency})
+    return made
 
 
 def posed(hit: Mapping[str, Any]) -> Chem.Mol:
@@ -58,37 +87,42 @@ def posed(hit: Mapping[str, Any]) -> Chem.Mol:
     return Chem.RemoveHs(mol)
 
 
+def title(hit: Mapping[str, Any]) -> str:
+    """A hit's name, or the row of the library it came from."""
+    return hit["name"] or f"row {hit.get('parent_id', hit['id'])}"
+
+
+def _columns(hits: Sequence[Mapping[str, Any]]) -> dict[str, pa.DataType]:
+    """The columns of a table of these hits: all of COLUMNS, and of the others those that one of them has."""
+    return COLUMNS | {name: kind for name, kind in MORE_COLUMNS.items() if any(name in hit for hit in hits)}
+
+
+def _written(value: object) -> object:
+    return "; ".join(value) if isinstance(value, list | tuple) else value
+
+
 def as_sdf(hits: Sequence[Mapping[str, Any]]) -> str:
-    """Poses of all hits as an SDF with rank, score (kcal/mol), SMILES and flags as properties."""
+    """Poses of all hits as an SDF with rank, score (kcal/mol), SMILES, flags and reasons as properties."""
     text = io.StringIO()
     with Chem.SDWriter(text) as writer:
         writer.SetKekulize(True)
         for hit in hits:
             mol = posed(hit)
-            mol.SetProp("_Name", hit["name"] or f"row {hit['id']}")
-            for name in ("rank", "id", "score", "ligand_efficiency", "smiles"):
-                mol.SetProp(name, f"{hit[name]:.3f}" if isinstance(hit[name], float) else str(hit[name]))
-            mol.SetProp("alerts", "; ".join(hit["alerts"]))
+            mol.SetProp("_Name", title(hit))
+            for name in SDF_COLUMNS:
+                value = _written(hit.get(name))
+                if value is not None:
+                    mol.SetProp(name, f"{value:.3f}" if isinstance(value, float) else str(value))
             writer.write(mol)
     return text.getvalue()
 
 
 def as_csv(hits: Sequence[Mapping[str, Any]]) -> bytes:
     """The hits' table."""
-    rows = [{name: "; ".join(hit[name]) if name == "alerts" else hit[name] for name in HIT_COLUMNS} for hit in hits]
-    types = {
-        "rank": pa.int64(),
-        "id": pa.int64(),
-        "heavy_atoms": pa.int64(),
-        "name": pa.string(),
-        "smiles": pa.string(),
-        "alerts": pa.string(),
-    }
-    table = pa.Table.from_pylist(
-        rows, schema=pa.schema([(name, types.get(name, pa.float64())) for name in HIT_COLUMNS])
-    )
+    columns = _columns(hits)
+    rows = [{name: _written(hit.get(name)) for name in columns} for hit in hits]
     sink = pa.BufferOutputStream()
-    pa_csv.write_csv(table, sink)
+    pa_csv.write_csv(pa.Table.from_pylist(rows, schema=pa.schema(list(columns.items()))), sink)
     return bytes(sink.getvalue())
 
 

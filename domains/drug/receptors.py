@@ -1,4 +1,4 @@
-"""Receptors: the 58 prepared ones that the dockstring package ships (Apache-2.0), and a user's own PDBQT.
+"""Receptors: targets known by name, the 58 prepared ones that dockstring ships (Apache-2.0), and a user's own PDBQT.
 
 dockstring is read by path and never imported: importing it needs Open Babel.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from domains.drug import targets
 from domains.errors import InvalidRequest, closest
 from domains.model import absolute_path
 
@@ -29,6 +30,12 @@ class Receptor:
     sha256: str
     center: tuple[float, float, float]
     size: tuple[float, float, float]
+    origin: str = ""  # what a built one is made from and by what, as its bytes may differ between machines
+
+    @property
+    def identity(self) -> str:
+        """What a run must find again to go on."""
+        return self.origin or self.sha256
 
 
 @cache
@@ -51,16 +58,20 @@ def is_file(target: str) -> bool:
 
 
 def checked_name(target: str) -> str:
-    """A shipped name in its own spelling, or an absolute path; ValueError with the closest names otherwise."""
+    """A known or shipped name in its own spelling, or an absolute path; ValueError with the closest names otherwise."""
+    known = targets.find(target)
+    if known is not None:
+        return known.name
     if is_file(target):
         return absolute_path(target)
     by_folded = {name.casefold(): name for name in shipped()}
     if target.casefold() in by_folded:
         return by_folded[target.casefold()]
-    near = closest(target, shipped())
-    hint = f"closest: {', '.join(near)}" if near else f"choose one of {', '.join(shipped())}"
+    near = closest(target, (*shipped(), *targets.spoken()))
+    every = (*shipped(), *targets.names())
+    hint = f"closest: {', '.join(near)}" if near else f"choose one of {', '.join(every)}"
     raise ValueError(
-        f"unknown target {target!r}; {hint} (all {len(shipped())}: ai4s targets), or give the path of a .pdbqt file"
+        f"unknown target {target!r}; {hint} (all {len(every)}: ai4s targets), or give the path of a .pdbqt file"
     )
 
 
@@ -77,8 +88,17 @@ def _shipped_box(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def load(target: str, center: tuple[float, ...] | None = None, size: tuple[float, ...] | None = None) -> Receptor:
-    """Read a receptor and check that its box lies on it; raises InvalidRequest that names the field."""
-    path = Path(target) if is_file(target) else _folder() / f"{target}_target.pdbqt"
+    """Read a receptor and check that its box lies on it; raises InvalidRequest that names the field.
+
+    The first time, the receptor of a target known by name is built from its structure, which takes half a minute.
+    """
+    known = targets.find(target)
+    if known is not None:
+        from domains.drug import prepared  # here: what builds structures is needed for these only
+
+        path, origin = prepared.wild_type(known), prepared.identity(known)
+    else:
+        path, origin = Path(target) if is_file(target) else _folder() / f"{target}_target.pdbqt", ""
     try:
         text = path.read_text()
         coordinates = atoms(text)
@@ -89,11 +109,11 @@ def load(target: str, center: tuple[float, ...] | None = None, size: tuple[float
     if len(coordinates) == 0:
         raise InvalidRequest("target", target, "has no ATOM or HETATM records", "a receptor in PDBQT format")
     if center is None or size is None:
-        center, size = _shipped_box(target)
+        center, size = targets.box(known) if known else _shipped_box(target)
     _check_box(coordinates, np.array(center), np.array(size))
     name = path.stem if is_file(target) else target
     (x, y, z), (a, b, c) = center, size
-    return Receptor(name, path, hashlib.sha256(path.read_bytes()).hexdigest(), (x, y, z), (a, b, c))
+    return Receptor(name, path, hashlib.sha256(path.read_bytes()).hexdigest(), (x, y, z), (a, b, c), origin)
 
 
 def _check_box(coordinates: np.ndarray, center: np.ndarray, size: np.ndarray) -> None:

@@ -6,9 +6,12 @@ from annotated_types import Ge, Le
 from pydantic import Field, field_validator, model_validator
 
 from domains.drug import library, receptors
+from domains.drug.states import StateSettings
+from domains.learning.settings import Learning
 from domains.model import Frozen, absolute_path
 
 Alert = Literal["PAINS", "BRENK", "NIH"]
+Engine = Literal["vina", "vina-cli", "gnina", "unidock", "autodock-gpu"]
 Range = tuple[float, float]
 Coordinate = Annotated[float, Ge(-10_000), Le(10_000)]
 Edge = Annotated[float, Ge(4), Le(60)]
@@ -53,6 +56,7 @@ class Search(Frozen):
     n_poses: int = Field(9, ge=1, le=100, description="Most poses kept per molecule")
 
 
+FINALISTS_PER_HIT = 2
 COARSE = Search(exhaustiveness=1, max_evals=80_000, n_poses=1)
 
 
@@ -84,7 +88,7 @@ class ScreeningRequest(Frozen):
         description="Screen this many molecules, drawn at random with the seed; empty: all. 随机抽取的分子数，留空为全部。",
     )
     top: int = Field(
-        20, ge=1, le=10_000, title="Hits / 命中数", description="How many hits the report shows. 报告列出的命中分子数。"
+        20, ge=1, le=1_000, title="Hits / 命中数", description="How many hits the report shows. 报告列出的命中分子数。"
     )
     window: PropertyWindow = Field(
         PropertyWindow(), title="Property window / 性质窗口", description="Molecules outside are filtered"
@@ -93,6 +97,18 @@ class ScreeningRequest(Frozen):
         (),
         title="Excluded alerts / 排除的结构警示",
         description="Structural-alert catalogues that filter a molecule; the others only flag it. 命中这些警示的分子会被过滤。",
+    )
+    states: StateSettings | None = Field(
+        StateSettings(),
+        title="States / 分子状态",
+        description="Each molecule is docked in its states: open stereocentres, tautomer, protonation at a pH; it keeps the "
+        "best one. Empty (null): as drawn, neutral. 每个分子按其状态（立体异构、互变异构、给定 pH 下的质子化）对接，保留最优状态；留空则按原样。",
+    )
+    learning: Learning | None = Field(
+        None,
+        title="Active learning / 主动学习",
+        description="Dock only the molecules that a model, trained on what was docked so far, expects to score well. Empty: "
+        "all are docked. 仅对接模型预测较优的分子；留空则全部对接。",
     )
     coarse: bool = Field(
         True,
@@ -106,7 +122,38 @@ class ScreeningRequest(Frozen):
         title="Docked again / 精对接数",
         description="How many of the best coarse scores are docked at normal settings; empty: three times the hits. 留空为命中数的三倍。",
     )
+    engine: Engine = Field(
+        "vina",
+        title="Docking engine / 对接引擎",
+        description="vina comes with ai4s; the others need their program on PATH: vina-cli, gnina, unidock, autodock-gpu. "
+        "vina 随 ai4s 安装；其余需要相应程序。",
+    )
     search: Search = Field(Search(), title="Normal search / 精对接设置", description="Settings of the normal dock")
+    seeds: int = Field(
+        1,
+        ge=1,
+        le=20,
+        title="Docks of a finalist / 重复对接次数",
+        description="The finalists (twice the hits) are docked this often, each time with another seed: how far scores and poses "
+        "agree is reported. 入围分子（命中数的两倍）以不同种子重复对接的次数，报告分数与构象的一致性。",
+    )
+    check_poses: bool = Field(
+        True,
+        title="Check poses / 检查构象",
+        description="Finalists' poses go through PoseBusters, and their contacts with the receptor are listed; about 3 s each. "
+        "用 PoseBusters 检查入围构象，并列出与受体的相互作用。",
+    )
+    refine: bool = Field(
+        False,
+        title="Refine hits / 精修命中构象",
+        description="Minimise each hit in its pocket with a force field on the CPU. 在口袋内用力场最小化每个命中构象。",
+    )
+    admet: bool = Field(
+        False,
+        title="ADMET",
+        description="Predict absorption, distribution, metabolism, excretion and toxicity of the finalists by ADMET-AI's "
+        "pretrained models; needs the extra 'admet'. 用 ADMET-AI 预训练模型预测入围分子的 ADMET 性质（需安装 admet 附加组件）。",
+    )
     seed: int = Field(
         42, ge=1, le=2**31 - 1, title="Seed / 随机种子", description="Same seed, same result. 相同种子得到相同结果。"
     )
@@ -148,6 +195,11 @@ class ScreeningRequest(Frozen):
     def redocked(self) -> int:
         """How many molecules get the normal dock after the coarse one."""
         return self.redock if self.redock is not None else 3 * self.top
+
+    @property
+    def finalists(self) -> int:
+        """How many of the best full scores are looked at closely, for the hits to be chosen from."""
+        return FINALISTS_PER_HIT * self.top
 
     def identity(self) -> dict[str, object]:
         """What decides the result: all but where it runs and what it is called."""

@@ -39,7 +39,7 @@ class MarkBest:
         chosen = np.isin(batch["id"].to_numpy(), self.ids)
         outcomes = [Outcome.ok if best else Outcome.not_selected for best in chosen]
         reasons = [
-            None if best else f"coarse score {score:.2f} is not among the best {settings.most} (cut at {self.cut:.2f})"
+            None if best else f"score {score:.2f} is not among the best {settings.most} (cut at {self.cut:.2f})"
             for best, score in zip(chosen, batch["score"].to_pylist(), strict=True)
         ]
         return pa.table(

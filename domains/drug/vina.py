@@ -28,6 +28,8 @@ BOX_TOLERANCE = 0.375
 
 
 OUTPUT = pa.schema([("score", pa.float64()), ("scores", pa.list_(pa.float64())), ("pose", pa.list_(pa.float32()))])
+# With every pose that ``scores`` has, the best one first.
+OUTPUT_POSES = OUTPUT.append(pa.field("poses", pa.list_(pa.list_(pa.float32()))))
 
 
 class DockSettings(Frozen):
@@ -43,10 +45,7 @@ class DockSettings(Frozen):
     scoring: str = "vina"
 
 
-@lru_cache(maxsize=1)
-def _engine(
-    path: Path, sha256: str, center: tuple[float, ...], size: tuple[float, ...], seed: int, scoring: str
-) -> Any:
+def load(path: Path, sha256: str, center: tuple[float, ...], size: tuple[float, ...], seed: int, scoring: str) -> Any:
     """Maps for every atom type: a map set made for one ligand ends the process at the next ligand's new type."""
     from vina import Vina  # here: needed in the engine's own process only
 
@@ -56,6 +55,9 @@ def _engine(
     engine.set_receptor(str(path))
     engine.compute_vina_maps(list(center), list(size))
     return engine
+
+
+_engine = lru_cache(maxsize=1)(load)
 
 
 class Dock:
@@ -69,26 +71,32 @@ class Dock:
 
     def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Dock ``row["pdbqt"]``; scores in kcal/mol, best first."""
-        search, engine = self.settings.search, self.engine
-        started = time.perf_counter()
-        try:
-            engine.set_ligand_from_string(row["pdbqt"])
-            engine.dock(exhaustiveness=search.exhaustiveness, n_poses=search.n_poses, max_evals=search.max_evals)
-            engine_s = time.perf_counter() - started
-            scores = [float(energies[0]) for energies in engine.energies(n_poses=search.n_poses)]
-            pose = atoms(engine.poses(n_poses=1))
-        except (RuntimeError, TypeError, ValueError) as error:
-            message = " ".join(str(error).split())
-            spent = time.perf_counter() - started
-            if "is not a valid AutoDock type" in message:
-                return {"outcome": Outcome.no_type, "reason": message.split(". >")[0][:200], "engine_s": spent}
-            return {"outcome": Outcome.engine_error, "reason": message[:200], "engine_s": spent}
-        outcome, reason = judge(scores[0] if scores else math.nan, pose, self.settings)
-        result: dict[str, Any] = {"outcome": outcome, "reason": reason, "engine_s": engine_s}
-        if outcome is Outcome.ok:
-            plausible = [one for one in scores if SCORE_FLOOR <= one < 0]
-            result.update(score=scores[0], scores=plausible, pose=pose.astype(np.float32).ravel().tolist())
-        return result
+        return dock(self.engine, row["pdbqt"], self.settings)
+
+
+def dock(engine: Any, pdbqt: str, settings: DockSettings) -> dict[str, Any]:
+    """Dock one ligand: outcome, scores (kcal/mol, best first), and as ``poses`` the coordinates (Å) that belong to them."""
+    search = settings.search
+    started = time.perf_counter()
+    try:
+        engine.set_ligand_from_string(pdbqt)
+        engine.dock(exhaustiveness=search.exhaustiveness, n_poses=search.n_poses, max_evals=search.max_evals)
+        engine_s = time.perf_counter() - started
+        scores = [float(energies[0]) for energies in engine.energies(n_poses=search.n_poses)]
+        poses = [atoms(model) for model in engine.poses(n_poses=search.n_poses).split("ENDMDL")[:-1]]
+    except (RuntimeError, TypeError, ValueError) as error:
+        message = " ".join(str(error).split())
+        spent = time.perf_counter() - started
+        if "is not a valid AutoDock type" in message:
+            return {"outcome": Outcome.no_type, "reason": message.split(". >")[0][:200], "engine_s": spent}
+        return {"outcome": Outcome.engine_error, "reason": message[:200], "engine_s": spent}
+    outcome, reason = judge(scores[0] if scores else math.nan, poses[0] if poses else np.empty((0, 3)), settings)
+    result: dict[str, Any] = {"outcome": outcome, "reason": reason, "engine_s": engine_s}
+    if outcome is Outcome.ok:
+        plausible = [one for one in scores if SCORE_FLOOR <= one < 0]
+        flat = [pose.astype(np.float32).ravel().tolist() for pose in poses[: len(plausible)]]
+        result.update(score=scores[0], scores=plausible, pose=flat[0], poses=flat)
+    return result
 
 
 def judge(score: float, pose: np.ndarray, settings: DockSettings) -> tuple[Outcome, str | None]:

@@ -78,7 +78,7 @@ def test_a_template_is_a_request_with_the_defaults_and_help():
 
 def test_tables_have_json(tmp_path, monkeypatch):
     monkeypatch.setenv("AI4S_RUNS", str(tmp_path))
-    assert len(json.loads(invoke("targets", "--json").output)) == 58
+    assert len(json.loads(invoke("targets", "--json").output)) == 58 + 4
     assert json.loads(invoke("runs", "--json").output) == []
     assert "No runs here yet" in invoke("runs").output
     assert "ai4s run drug-screening" in invoke("runs").output

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
@@ -33,7 +34,9 @@ def finished(flow, tmp_path_factory):
 
 
 def outcomes(folder, run="one"):
-    return {row["name"]: row for row in pq.read_table(folder / "runs" / run / "outcomes.parquet").to_pylist()}
+    """The last word on each molecule: of several states the one that came furthest."""
+    rows = pq.read_table(folder / "runs" / run / "outcomes.parquet").to_pylist()
+    return {row["name"]: row for row in rows}
 
 
 def test_every_record_has_one_end(finished):
@@ -46,16 +49,29 @@ def test_every_record_has_one_end(finished):
     assert ends["small"] == ("filter", "filtered")
     assert ends["mercury"] == ("prepare", "no_type")
     assert ends["boron"] == ("dock-coarse", "no_type")
-    assert sum(end == ("dock", "ok") for end in ends.values()) == 6
     assert sum(end == ("select", "not_selected") for end in ends.values()) == 3
+    assert sum(end == ("shortlist", "not_listed") for end in ends.values()) == 3
+    assert sum(end == ("shortlist", "ok") for end in ends.values()) == 3
     assert rows["aspirin-again"]["reason"] == "same molecule as row 0"
 
 
-def test_hits_are_ranked_and_their_poses_are_molecules(finished):
+def test_a_molecule_keeps_its_best_state(finished):
+    folder, _ = finished
+    rows = pq.read_table(folder / "runs" / "one" / "outcomes.parquet").to_pylist()
+    assert len({row["id"] for row in rows}) == len(rows)
+    worse = [row for row in rows if row["outcome"] == "worse_state"]
+    assert len(rows) == 14 + len(worse)
+    for row in worse:
+        mine, best = map(float, re.findall(r"-\d+\.\d+", row["reason"]))
+        assert mine >= best
+
+
+def test_hits_say_why_they_are_listed_and_their_poses_are_molecules(finished):
     folder, result = finished
     hits = pa_csv.read_csv(folder / "runs" / "one" / "hits.csv").to_pylist()
-    assert [hit["rank"] for hit in hits] == [1, 2, 3]
-    assert [hit["score"] for hit in hits] == sorted(hit["score"] for hit in hits)
+    assert [hit["place"] for hit in hits] == [1, 2, 3]
+    assert hits[0]["rank"] == 1
+    assert all(hit["reasons"] and hit["reasons_zh"] for hit in hits)
     assert [hit["name"] for hit in hits] == [hit["name"] for hit in result["hits"]]
     mols = list(Chem.SDMolSupplier(str(folder / "runs" / "one" / "hits.sdf")))
     # A pose has its centres set in space, also those that the SMILES leaves open.
@@ -71,7 +87,12 @@ def test_the_report_stands_alone_escapes_names_and_speaks_both_languages(finishe
     assert not re.search(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//""", page)
     assert "<b>ibuprofen</b>" not in page
     assert page.count('lang="zh"') == page.count('lang="en"') - 1
-    assert "14 candidates came in, 8 ended with a named outcome on the way, 6 reached the end" in page
+    assert (
+        "14 candidates came in, 3 more were made of them, 14 ended with a named outcome on the way, 3 reached the end"
+        in page
+    )
+    assert "What it touches" in page
+    assert 'class="view3d"' in page
     assert "sn0" in page
     assert "sn1" in page
     for drawing in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
@@ -92,7 +113,7 @@ def test_the_manifest_names_every_shard_with_its_checksum(finished):
             assert hashlib.sha256(data).hexdigest() == shard["sha256"]
     assert sum(shard["rows"] for shard in manifest["library"].values()) == 14
     assert json.loads((root / "provenance.json").read_text())["sessions"][0]["packages"]["vina"] == "1.2.7"
-    assert [stage["name"] for stage in json.loads((root / "plan.json").read_text())["stages"]][-1] == "dock"
+    assert [stage["name"] for stage in json.loads((root / "plan.json").read_text())["stages"]][-1] == "check-poses"
 
 
 def test_the_same_request_again_computes_nothing(finished, flow, monkeypatch):
@@ -160,10 +181,15 @@ def test_prefect_has_one_task_run_a_stage_and_the_artifacts(finished):
         "standardise",
         "deduplicate",
         "filter",
+        "states",
         "prepare",
         "dock-coarse",
+        "best-state",
         "select",
         "dock",
+        "finalists",
+        "check-poses",
+        "shortlist",
         "deliver",
     }
     kinds = {artifact.key: artifact.type for artifact in artifacts}
@@ -180,3 +206,41 @@ def test_the_form_is_filled_and_has_help(flow):
     assert default["target"] == "EGFR"
     fields = schema["definitions"]["ScreeningRequest"]["properties"]
     assert all(field.get("description") for field in fields.values())
+
+
+@pytest.mark.slow
+def test_a_nights_screen_with_everything_that_can_be_asked_for(flow, monkeypatch, tmp_path):
+    from domains.drug.request import ScreeningRequest
+
+    monkeypatch.setenv("AI4S_RUNS", str(tmp_path / "runs"))
+    asked = {
+        **request(tmp_path, name="all", library="nci-5k", sample=500, top=3, redock=8),
+        "window": {"molecular_weight": [100, 160]},
+        "learning": {"budget": 0.15, "round_size": 0.05},
+        "seeds": 2,
+        "admet": True,
+        "refine": True,
+    }
+    result = flow(ScreeningRequest.model_validate(asked))
+    rows = pq.read_table(tmp_path / "runs" / "all" / "outcomes.parquet").to_pylist()
+    assert len({row["id"] for row in rows}) == len(rows)
+    never = [row for row in rows if row["stage"] == "acquire"]
+    docked = sum(len(pq.read_table(path)) for path in (tmp_path / "runs" / "all").glob("dock-coarse-*/*.parquet"))
+    pool = sum(len(pq.read_table(path)) for path in (tmp_path / "runs" / "all" / "featurise").glob("*.parquet"))
+    assert 0 < len(never) == pool - round(0.15 * pool)
+    assert docked <= pool - len(never)
+    hits = pa_csv.read_csv(tmp_path / "runs" / "all" / "hits.csv").to_pylist()
+    assert len(hits) == 3
+    assert all(hit["spread"] >= 0 and hit["risks"] >= 0 for hit in hits)
+    page = Path(result["report"]).read_text()
+    for words in ("the budget was spent", "minimised in the pocket", "ADMET-AI", "not run: no GPU platform"):
+        assert words in page
+
+
+def test_what_is_not_installed_is_said_before_the_start(flow, monkeypatch, tmp_path):
+    from domains.drug.request import ScreeningRequest
+    from domains.errors import InvalidRequest
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InvalidRequest, match=r"engine.*gnina.*needs binary.*vina"):
+        flow(ScreeningRequest.model_validate(request(tmp_path, engine="gnina")))

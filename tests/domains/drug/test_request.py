@@ -28,7 +28,7 @@ def test_dockstring_is_never_imported():
         ({"target": "own.pdbqt"}, "box is missing"),
         ({"top": 0}, "greater than or equal to 1"),
         ({"top": -5}, "greater than or equal to 1"),
-        ({"top": 10**7}, "less than or equal to 10000"),
+        ({"top": 10**7}, "less than or equal to 1000"),
         ({"sample": 0}, "greater than or equal to 1"),
         ({"sample": 5, "top": 6}, "top = 6 is more than sample = 5"),
         ({"redock": 5, "top": 6}, "top = 6 is more than redock = 5"),
@@ -93,16 +93,23 @@ def test_a_missing_receptor_is_refused(tmp_path):
         check(ScreeningRequest(target=str(tmp_path / "no.pdbqt"), box=Box(center=(0, 0, 0))))
 
 
-@pytest.mark.parametrize("field", ["top", "sample"])
-def test_more_than_the_library_holds_is_refused(field):
+def test_more_than_the_library_holds_is_refused(tmp_path):
+    few = tmp_path / "few.smi"
+    few.write_text("CCO ethanol\nCCN ethylamine\n")
+    with pytest.raises(InvalidRequest, match=r"top = 3: the library few.smi has 2 records. Valid: 1 to 2"):
+        check(ScreeningRequest(library=str(few), top=3))
     with pytest.raises(InvalidRequest, match="the library nci-5k has 4,999 records. Valid: 1 to 4999"):
-        check(ScreeningRequest.model_validate({field: 5000, "top": 5000} if field == "top" else {field: 5000}))
+        check(ScreeningRequest(sample=5000))
 
 
 def test_a_fit_request_has_a_plan_that_names_every_stage():
     plan = check(ScreeningRequest(sample=200, top=10)).plan()
     assert [stage.name for stage in plan] == [
-        "library", "standardise", "deduplicate", "filter", "prepare", "dock-coarse", "select", "dock",
+        "library", "standardise", "deduplicate", "filter", "states", "prepare", "dock-coarse", "select", "dock",
+        "check-poses",
     ]  # fmt: skip
-    assert plan[0].rows == 200
-    assert plan[-1].rows == 30
+    rows = {stage.name: stage.rows for stage in plan}
+    assert (rows["library"], rows["dock"], rows["check-poses"]) == (200, 30, 20)
+    everything = {"learning": {"budget": 0.1}, "seeds": 3, "refine": True}
+    names = [stage.name for stage in check(ScreeningRequest.model_validate(everything)).plan()]
+    assert {"featurise", "other-seeds", "refine"} < set(names)

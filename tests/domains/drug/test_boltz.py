@@ -1,0 +1,179 @@
+"""The Boltz-2 adapter. Its weights are gigabytes, so the program here is a stand-in with its command line and its files."""
+
+import json
+import os
+import stat
+import sys
+
+import pyarrow as pa
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from domains.drug import boltz, command
+from domains.drug.outcomes import Outcome
+from tasks.child import Answer, Child
+
+SEQUENCE = "MVTPEGNVSLVDESLLVGVTDEDRAVRSAHQFYERLIG"
+# As the format is documented for boltz 2.2; the numbers are of no molecule.
+AFFINITY = {"affinity_pred_value": 0.8367, "affinity_probability_binary": 0.8425, "affinity_pred_value1": 0.8225}
+CONFIDENCE = {
+    "confidence_score": 0.8367, "ptm": 0.8425, "iptm": 0.8225, "ligand_iptm": 0.5, "protein_iptm": 0.8,
+    "complex_plddt": 0.8402, "chains_ptm": {"0": 0.85}, "pair_chains_iptm": {"0": {"0": 0.85}},
+}  # fmt: skip
+
+# A stand-in for the boltz program, not the model: it answers by the atoms in the SMILES, and misbehaves when told to.
+STAND_IN = f"""#!{sys.executable}
+import json, pathlib, sys, time
+command, inputs, *rest = sys.argv[1:]
+options = dict(zip(rest[::2], rest[1::2]))
+assert command == "predict" and options["--seed"] == "7" and pathlib.Path(options["--cache"]).is_dir()
+inputs = pathlib.Path(inputs)
+out = pathlib.Path(options["--out_dir"]) / f"boltz_results_{{inputs.stem}}" / "predictions"
+for path in sorted(inputs.glob("*.yaml")):
+    text = path.read_text()
+    if "[Pt]" in text: continue
+    if "[Au]" in text: sys.exit("RuntimeError: CUDA out of memory")
+    if "[Ag]" in text: time.sleep(3600)
+    folder = out / path.stem
+    folder.mkdir(parents=True)
+    affinity, confidence = {AFFINITY!r}, {CONFIDENCE!r}
+    if "[Cu]" in text: affinity["affinity_probability_binary"] = 7
+    (folder / f"affinity_{{path.stem}}.json").write_text("{{" if "[Zn]" in text else json.dumps(affinity))
+    (folder / f"confidence_{{path.stem}}_model_0.json").write_text(json.dumps(confidence))
+    (folder / f"{{path.stem}}_model_0.cif").write_text("data_model")
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    path = tmp_path / "boltz"
+    path.write_text(STAND_IN)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    monkeypatch.setenv(boltz.EXECUTABLE, str(path))
+    monkeypatch.setenv(boltz.CACHE, str(cache))
+    return path
+
+
+@pytest.fixture
+def settings(stand_in, tmp_path):
+    msa = tmp_path / "target.a3m"
+    msa.write_text(f">query\n{SEQUENCE}\n")
+    chain = boltz.Chain(id="A", sequence=SEQUENCE, msa=str(msa))
+    return boltz.BoltzSettings(chains=(chain,), seed=7, executable=stand_in, cache=tmp_path / "cache")
+
+
+def predicted(settings, *smiles):
+    return boltz.predict(pa.table({"id": list(range(len(smiles))), "smiles": list(smiles)}), settings).to_pylist()
+
+
+def test_an_input_names_chains_alignments_and_the_binder(settings):
+    smiles = "N[C@@H](Cc1ccc(O)cc1)C(=O)O"
+    content = yaml.safe_load(boltz.document(smiles, settings.chains))
+    protein, ligand = content["sequences"]
+    assert protein == {"protein": {"id": "A", "sequence": SEQUENCE, "msa": settings.chains[0].msa}}
+    assert ligand["ligand"]["smiles"] == smiles
+    assert content["properties"] == [{"affinity": {"binder": ligand["ligand"]["id"]}}]
+
+
+def test_a_batch_is_one_run_and_one_row_for_each_row(settings):
+    rows = predicted(settings, "CCO", "not a smiles", "c1ccccc1", "C" * 129)
+    assert [row["outcome"] for row in rows] == [Outcome.ok, Outcome.bad_smiles, Outcome.ok, Outcome.too_large]
+    assert rows[0]["affinity_pred_value"] == AFFINITY["affinity_pred_value"]
+    assert rows[2]["ligand_iptm"] == CONFIDENCE["ligand_iptm"]
+    assert rows[2]["structure"] == "data_model"
+    assert rows[3]["reason"] == "129 atoms; Boltz-2 takes 128"
+
+
+def test_what_is_missing_unreadable_or_impossible_is_named(settings):
+    missing, ok, broken, impossible = predicted(settings, "[Pt]", "CCO", "[Zn]", "[Cu]")
+    assert missing["reason"] == "boltz wrote no affinity_m0.json"
+    assert ok["outcome"] == Outcome.ok
+    assert broken["reason"].startswith("its result cannot be read: JSONDecodeError")
+    assert impossible["outcome"] == Outcome.implausible
+
+
+def test_a_failed_run_keeps_what_was_finished(settings):
+    first, second = predicted(settings, "CCO", "[Au]")
+    assert first["outcome"] == Outcome.ok
+    assert second["outcome"] == Outcome.engine_error
+    assert second["reason"] == "boltz ended with code 1: RuntimeError: CUDA out of memory"
+
+
+def test_a_hung_run_is_stopped(settings):
+    (row,) = predicted(settings.model_copy(update={"limit_s": 1.0}), "[Ag]")
+    assert row["outcome"] == Outcome.timeout
+
+
+def test_it_runs_in_a_child_as_stages_use_it(settings):
+    child = Child(6 * 2**30)
+    try:
+        child.open(boltz.predict, settings)
+        answer = child.call(pa.table({"id": [3], "smiles": ["CCO"]}), 60)
+    finally:
+        child.close()
+    assert isinstance(answer, Answer)
+    assert answer.result.to_pylist()[0]["outcome"] == Outcome.ok
+
+
+def test_a_seed_and_an_alignment_must_be_said(settings):
+    with pytest.raises(ValidationError, match="seed"):
+        boltz.BoltzSettings(chains=settings.chains, executable=settings.executable, cache=settings.cache)
+    absent = boltz.Chain(id="A", sequence=SEQUENCE, msa="/no/such.a3m")
+    with pytest.raises(ValidationError, match="no file /no/such.a3m"):
+        boltz.BoltzSettings(chains=(absent,), seed=1, executable=settings.executable, cache=settings.cache)
+    assert settings.warnings == ()
+    none = absent.model_copy(update={"msa": boltz.NO_MSA})
+    assert settings.model_copy(update={"chains": (none,)}).warnings == (boltz.MSA_WARNING,)
+
+
+def test_what_it_needs_is_told(stand_in, tmp_path, monkeypatch):
+    assert boltz.state().startswith("needs weights: no boltz2_conf.ckpt, boltz2_aff.ckpt, mols in ")
+    for name in boltz.WEIGHTS:
+        (tmp_path / "cache" / name).touch()
+    assert boltz.state() == ""
+    monkeypatch.setenv(boltz.EXECUTABLE, str(tmp_path / "nowhere"))
+    assert boltz.state().startswith("needs binary: no boltz at ")
+
+
+def test_where_the_program_lies_is_no_part_of_the_recipe(settings):
+    recipe = json.dumps(settings.model_dump(mode="json"))
+    assert str(settings.executable) not in recipe
+    assert '"seed": 7' in recipe
+
+
+def test_a_program_ends_with_the_child_that_started_it(tmp_path):
+    script = (
+        "import pathlib, sys; from domains.drug import command; "
+        "command.run([sys.executable, '-c', 'import os, pathlib, time; "
+        'pathlib.Path("pid").write_text(str(os.getpid())); time.sleep(60)\'], pathlib.Path.cwd())'
+    )
+    import subprocess
+    import time
+
+    parent = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path)
+    until = time.monotonic() + 30
+    while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()) and time.monotonic() < until:
+        time.sleep(0.05)
+    number = int((tmp_path / "pid").read_text())
+    parent.kill()
+    parent.wait()
+    while _running(number) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not _running(number)
+
+
+def _running(number):
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{number}/stat") as file:  # noqa: PTH123
+        return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_a_program_that_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        command.run(["no-such-program-here"], tmp_path)
