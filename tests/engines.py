@@ -61,7 +61,7 @@ class Doubler:
             time.sleep(3600)
         if value == 19:
             raise ValueError("nineteen")
-        if value == 23 and not (marker := Path(self.settings.folder, "once")).exists():
+        if value == 23 and self.settings.folder and not (marker := Path(self.settings.folder, "once")).exists():
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return {"outcome": "ok", "double": 2 * value, "engine_s": 0.001}
