@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn, Self
@@ -134,11 +134,16 @@ def main(
 
 
 @contextmanager
-def scratch() -> Iterator[Path]:
-    """A temporary folder that holds runs and an empty Prefect database; enter it before Prefect is imported."""
-    # The temporary Prefect server ends with this process and may still write while the folder goes.
-    with tempfile.TemporaryDirectory(prefix="ai4s-bench-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+def scratch(kept: Path | None = None) -> Iterator[Path]:
+    """A folder that holds runs and a Prefect database; enter it before Prefect is imported. Temporary, unless one is named."""
+    with ExitStack() as stack:
+        if kept is None:
+            # The temporary Prefect server ends with this process and may still write while the folder goes.
+            made = tempfile.TemporaryDirectory(prefix="ai4s-bench-", ignore_cleanup_errors=True)
+            folder = Path(stack.enter_context(made))
+        else:
+            folder = kept.absolute()
+            folder.mkdir(parents=True, exist_ok=True)
         os.environ.pop("PREFECT_API_URL", None)
         os.environ.update(AI4S_RUNS=str(folder / "runs"), PREFECT_HOME=str(folder / "prefect"))
         from flows.launch import prepare_environment
