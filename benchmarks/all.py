@@ -20,6 +20,8 @@ SCRIPTS = (
     "enrichment",
     "variants",
     "nightly_screen",
+    "agent_accuracy",
+    "agent_latency",
     "orchestration",
     "front_end",
     "engine_share",

@@ -34,15 +34,14 @@ def prepare_and_dock(smiles: Sequence[str], dock: DockSettings) -> list[dict[str
     """One row for each SMILES: its outcome, and where that is ok its molecule, score and pose."""
     child = Child(Need().memory)
     try:
-        child.open(Prepare, PrepareSettings(seed=dock.seed))
-        rows = [_step(child, {"smiles": one}) for one in smiles]
-        child.open(Dock, dock)
-        return [_step(child, row) if row["outcome"] == "ok" else row for row in rows]
+        rows = [_step(child, Prepare, PrepareSettings(seed=dock.seed), {"smiles": one}) for one in smiles]
+        return [_step(child, Dock, dock, row) if row["outcome"] == "ok" else row for row in rows]
     finally:
         child.close()  # waits for it, so that its CPU time is counted with that of this process
 
 
-def _step(child: Child, row: dict[str, Any]) -> dict[str, Any]:
+def _step(child: Child, engine: type, settings: Any, row: dict[str, Any]) -> dict[str, Any]:
+    child.open(engine, settings)  # again where the last row took the child with it
     answer = child.call(row, LIMIT_S)
     if isinstance(answer, Lost):
         return {**row, "outcome": answer.outcome, "reason": answer.reason}

@@ -7,9 +7,11 @@ could not be docked rank last. Beside it what the number of heavy atoms alone ac
 import argparse
 import csv
 import gzip
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rdkit import Chem, rdBase
@@ -24,7 +26,9 @@ DATA, TARGET = "drug/moonshot_mpro_ic50.csv.gz", "SARS-CoV-2-Mpro"
 ACTIVE_BELOW_UM, INACTIVE = 1.0, "> 99.5"
 OF_EACH, OF_EACH_QUICK = 100, 20
 DRAWS = 2000
+BATCH = 10
 Metric = Callable[[np.ndarray, np.ndarray], float]
+Docked = dict[str, Any]
 
 
 def measured(path: Path) -> tuple[list[str], list[str]]:
@@ -87,21 +91,28 @@ def measure(arguments: argparse.Namespace) -> list[Row]:
         receptor=receptor.name, receptor_sha256=receptor.sha256, path=receptor.path, center=receptor.center,
         size=receptor.size, search=Search(exhaustiveness=1, n_poses=1), seed=SEED,
     )  # fmt: skip
-    rows = prepare_and_dock(smiles, settings)
-    if arguments.scores:
-        lines = [(one, int(is_active), row.get("score"), row["outcome"]) for one, is_active, row in zip(smiles, active, rows, strict=True)]  # fmt: skip
-        arguments.scores.write_text(
-            "\n".join(["smiles,active,score,outcome", *(",".join(map(str, at)) for at in lines)])
-        )
-    return figures(smiles, active, rows, arguments.quick)
+    return figures(smiles, active, docked(smiles, settings, arguments.scores), arguments.quick)
 
 
-def figures(smiles: list[str], active: np.ndarray, rows: list[dict[str, object]], quick: bool) -> list[Row]:
+def docked(smiles: list[str], settings: DockSettings, kept: Path | None) -> list[Docked]:
+    """Outcome, score and seconds of each molecule; what the file ``kept`` holds is not docked again."""
+    done: dict[str, Docked] = json.loads(kept.read_text()) if kept and kept.exists() else {}
+    left = [one for one in smiles if one not in done]
+    for at in range(0, len(left), BATCH):
+        batch = left[at : at + BATCH]
+        for one, row in zip(batch, prepare_and_dock(batch, settings), strict=True):
+            done[one] = {name: row.get(name) for name in ("outcome", "reason", "score", "engine_s")}
+        if kept:
+            kept.write_text(json.dumps(done, indent=1))
+    return [done[one] for one in smiles]
+
+
+def figures(smiles: list[str], active: np.ndarray, rows: list[Docked], quick: bool) -> list[Row]:
     """The table of a docked set."""
     docked = np.array([row["outcome"] == "ok" for row in rows])
-    merit = np.array([-float(str(row["score"])) if row["outcome"] == "ok" else -np.inf for row in rows])
+    merit = np.array([-row["score"] if row["outcome"] == "ok" else -np.inf for row in rows])
     heavy = np.array([Chem.MolFromSmiles(one).GetNumHeavyAtoms() for one in smiles], float)
-    seconds = sum(float(str(row.get("engine_s", 0.0))) for row in rows)
+    seconds = sum(row["engine_s"] or 0.0 for row in rows)
     skip = f"quick, {len(rows)} molecules" if quick else ""
     area, size_area = auc(active, merit), auc(active, heavy)
     low, high = interval(auc, active, merit)
@@ -125,7 +136,9 @@ def figures(smiles: list[str], active: np.ndarray, rows: list[dict[str, object]]
 
 
 def extend(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--scores", type=Path, metavar="FILE", help="write every molecule's score here as CSV")
+    parser.add_argument(
+        "--scores", type=Path, metavar="FILE", help="keep every molecule's score here (JSON), and go on from it"
+    )
 
 
 if __name__ == "__main__":

@@ -215,6 +215,32 @@ main.command("targets")(_table_command(_targets, ""))
 
 
 @main.command()
+@click.argument("text", required=False)
+@click.option("--batch", type=click.Path(path_type=Path), metavar="FILE", help="JSON lines, each with a 'text'.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def plan(text: str | None, batch: Path | None, as_json: bool) -> None:
+    """Read a request in English or Chinese: what is asked for, with which facts, and whether it may be done. Runs nothing."""
+    from flows.reading import read_batch, read_one
+
+    if (text is None) == (batch is None):
+        raise click.UsageError("give a request as text, or --batch FILE.jsonl")
+    with user_errors():
+        if batch is not None:
+            for row in read_batch(batch):
+                click.echo(json.dumps(row, ensure_ascii=False))
+            return
+        found = read_one(text or "")
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    click.echo(f"{found['action']}: {found['intent'] or found['domain']}")
+    for name, value in found["slots"].items():
+        click.echo(f"  {name}: {json.dumps(value, ensure_ascii=False)}")
+    if found["question"]:
+        click.echo(found["question"])
+
+
+@main.command()
 @click.argument("pipeline_name", metavar="PIPELINE")
 def template(pipeline_name: str) -> None:
     """Print a commented YAML request of a pipeline: save it, edit it, run it."""

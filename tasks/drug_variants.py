@@ -114,6 +114,7 @@ def docked(run: Run, panel: Panel, receptor: Mapping[str, Any], ligands: Survivo
         carries=("name", "ligand", "variant", "seed", "heavy_atoms", "torsions"),
         output=replicas.OUTPUT,
         cost=partial(vina.cost, search=request.search),
+        limit_s=300.0,  # the first dock of each seed computes its maps
     )
     rank = variants.ranks(panel.variants)[name]
     return run_stage(run, stage, Replicas(ligands, name, rank, request.docking_seeds))

@@ -13,6 +13,8 @@ from domains.drug.view3d import assets, viewer_html
 from tasks.report import Findings, Section, Tile, environment
 from tasks.words import Text
 
+# Exhaustiveness from which the crystal ligand of Mpro came back with every seed.
+THOROUGH = 8
 MOST_FIGURES, MOST_VIEWS, MOST_CARDS, MOST_ROWS = 6, 3, 24, 200
 Receptors = Mapping[str, Mapping[str, Any]]
 
@@ -66,7 +68,8 @@ class Page:
                 Text(
                     "A pose that does not come back is a hint of lost binding, not a measured resistance. No score here is a binding energy, and none is compared between variants.",
                     "构象不再出现只是结合减弱的提示，并非实测耐药性。此处分数均不是结合能，也不在变体间比较。",
-                )
+                ),
+                *self._short_search(),
             ],
             tiles=[
                 Tile(f"{len(self.ligands):,}", "ligands compared", "比较的配体数"),
@@ -82,32 +85,44 @@ class Page:
         """Which variants keep the poses, in a sentence; the control's own line first where there is one."""
         if not self.ligands:
             return Text("No ligand could be docked; the table below says why.", "没有配体能够对接，原因见下表。")
-        parts = [(variant.name, *self._kept(variant)) for variant in self.built]
         control = next((one for one in self.ligands if one["reference_kind"] == "crystal"), None)
-        en, zh = [], []
-        if control is not None:
-            counts = [
-                (variant.name, self.found.get((control["id"], variant.name), panel.Cell())) for variant in self.built
-            ]
-            said = ", ".join(f"{name} {cell.conserved} of {len(cell.docks)}" for name, cell in counts)
-            said_zh = "，".join(f"{name} {cell.conserved}/{len(cell.docks)}" for name, cell in counts)
-            en.append(f"{control['name']} comes back to its crystal pose, in docks: {said}.")
-            zh.append(f"{control['name']} 回到晶体构象的对接次数：{said_zh}。")
-        if len(self.ligands) > 1:
-            en.append(
-                "Ligands that keep their pose in more than half of their docks: "
-                + ", ".join(f"{name} {kept} of {of}" for name, kept, of in parts)
-                + "."
-            )
-            zh.append(
-                "多数对接中保持构象的配体数：" + "，".join(f"{name} {kept}/{of}" for name, kept, of in parts) + "。"
-            )
-        return Text(" ".join(en), "".join(zh))
+        parts = [] if control is None else [self._said_of_control(control)]
+        if len(self.ligands) > (control is not None):
+            parts.append(self._said_of_settled())
+        return Text(" ".join(one.en for one in parts), "".join(one.zh for one in parts))
 
-    def _kept(self, variant: Variant) -> tuple[int, int]:
-        shares = [cell.share for (_, name), cell in self.found.items() if name == variant.name]
-        counted = [share for share in shares if share is not None]
-        return sum(share > 0.5 for share in counted), len(counted)
+    def _said_of_control(self, control: Mapping[str, Any]) -> Text:
+        cells = [(variant.name, self.found.get((control["id"], variant.name), panel.Cell())) for variant in self.built]
+        said = ", ".join(f"{name} {cell.conserved} of {len(cell.docks)}" for name, cell in cells)
+        zh = "，".join(f"{name} {cell.conserved}/{len(cell.docks)}" for name, cell in cells)
+        return Text(
+            f"{control['name']} comes back to its crystal pose, in docks: {said}.",
+            f"{control['name']} 回到晶体构象的对接次数：{zh}。",
+        )
+
+    def _said_of_settled(self) -> Text:
+        """Of the ligands whose wild-type pose can be told: in how many it comes back in more than half of a variant's docks."""
+        settled = [one for one in self.ligands if panel.settled(one)]
+        mutants = [variant for variant in self.built if variant.mutations]
+        few = Text(
+            f"{len(settled)} of {len(self.ligands)} ligands have a pose that every wild-type dock finds",
+            f"{len(self.ligands)} 个配体中，{len(settled)} 个的构象在每次野生型对接中都出现",
+        )
+        if not settled or not mutants:
+            return Text(f"{few.en}.", f"{few.zh}。")
+        shares = {
+            variant.name: [self.found.get((one["id"], variant.name), panel.Cell()).share or 0 for one in settled]
+            for variant in mutants
+        }
+        kept = {name: sum(share > 0.5 for share in found) for name, found in shares.items()}
+        return Text(
+            f"{few.en}; of these, it comes back in more than half of the docks: "
+            + ", ".join(f"{name} {number}" for name, number in kept.items())
+            + ".",
+            f"{few.zh}；其中在多数对接中仍出现的配体数："
+            + "，".join(f"{name} {number}" for name, number in kept.items())
+            + "。",
+        )
 
     def _sections(self) -> list[Section]:
         names = [variant.name for variant in self.built]
@@ -132,7 +147,7 @@ class Page:
         rows = []
         for ligand in self.ligands[:MOST_ROWS]:
             cells = [self.found.get((ligand["id"], variant.name), panel.Cell()) for variant in self.built]
-            rows.append({**ligand, "cells": [_cell(cell) for cell in cells]})
+            rows.append({**ligand, "settled": panel.settled(ligand), "cells": [_cell(cell) for cell in cells]})
         return rows
 
     def _changes(self) -> list[dict[str, Any]]:
@@ -197,8 +212,8 @@ class Page:
     def _limits(self) -> list[Text]:
         limits = [
             Text(
-                "One structure, held rigid but for the side chains named above: a mutation that moves the backbone, the dimer or a loop is not seen.",
-                "只用一个结构，除上述侧链外均固定：突变引起的主链、二聚体或环区变化无法体现。",
+                "One structure, held rigid but for the side chains named above: a mutation that moves the backbone, the dimer or a loop is not seen. A new side chain stands in one rotamer, relaxed without a ligand: beside the site it can block a pose that it would make room for.",
+                "只用一个结构，除上述侧链外均固定：突变引起的主链、二聚体或环区变化无法体现。新侧链只取一种旋转异构体，且在无配体时弛豫：位于口袋边缘时可能挡住本可容纳的构象。",
             ),
             Text(
                 f"{self.seeds} docks of each pair: a share is known to about one dock in {self.seeds}, and two poses of nearly equal score make which comes first a matter of chance.",
@@ -213,6 +228,13 @@ class Page:
                 "不含结晶水与离子；除靶点条目另有指定外，组氨酸按周围环境质子化；配体以中性单一互变异构体对接。",
             ),
         ]
+        if any(one["reference_kind"] != "crystal" for one in self.ligands):
+            limits.append(
+                Text(
+                    "Where no crystal pose is known, the reference is one of the wild-type docks, which so counts for the wild type: a row is read only where all wild-type docks agree, and a difference of one dock is nothing.",
+                    "没有晶体构象时，参考构象取自某次野生型对接，因而偏向野生型：只有全部野生型对接一致的行才有意义，一次对接之差不说明问题。",
+                )
+            )
         if self.seeds < FEWEST_SEEDS:
             limits.append(Text("Fewer than 3 seeds: the shares say little.", "种子数少于 3：比例意义不大。"))
         if any(one["warheads"] for one in self.ligands):
@@ -223,6 +245,17 @@ class Page:
                 )
             )
         return limits
+
+    def _short_search(self) -> list[Text]:
+        search = self.asked.request.search
+        if search.exhaustiveness >= THOROUGH and not search.max_evals:
+            return []
+        return [
+            Text(
+                f"A short search (exhaustiveness {search.exhaustiveness}): it misses poses by chance, in any variant. Take {THOROUGH} or more before reading differences.",
+                f"搜索较短（exhaustiveness {search.exhaustiveness}）：任何变体都会偶然漏掉构象，比较差异前请用 {THOROUGH} 或更高。",
+            )
+        ]
 
     def _inputs(self, exhaustiveness: int) -> list[tuple[Text, str]]:
         asked, target = self.asked, self.asked.target

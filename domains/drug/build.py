@@ -22,9 +22,12 @@ from domains.drug.mutations import AMINO_ACIDS, Mutation, parse
 from domains.drug.outcomes import Outcome
 from domains.model import Frozen
 
-VERSION = "1"  # raise it when receptors come out otherwise: it is part of their identity
+VERSION = "2"  # raise it when receptors come out otherwise: it is part of their identity
 RELAXED_WITHIN = 5.0  # Å from a mutated residue
 TOLERANCE = 10.0  # kJ/mol/nm
+# kJ/mol/nm² (5 kcal/mol/Å²) that hold heavy atoms where the crystal has them: without water and ligand, side chains that line
+# an open pocket fold into it (Gln189 of Mpro by 2 Å beside L50F).
+HOLD = 2000.0
 BACKBONE = {"N", "CA", "C", "O"}
 # Forms that a target may name for a residue whose protonation is known, and the residue each belongs to.
 FORMS = {"HID": "HIS", "HIE": "HIS", "HIP": "HIS", "ASH": "ASP", "GLH": "GLU", "CYX": "CYS"}
@@ -171,7 +174,7 @@ def _movable(repaired: Repaired, numbers: Collection[int]) -> set[int]:
 
 
 def relax(repaired: Repaired, numbers: Collection[int], steps: int) -> dict[str, Any]:
-    """Minimise with amber14, all other atoms held where they are: the protein as PDB text and the energies (kJ/mol)."""
+    """Minimise with amber14, all other atoms fixed: the protein as PDB text and the energies (kJ/mol)."""
     import openmm
     from openmm import app, unit
 
@@ -180,6 +183,7 @@ def relax(repaired: Repaired, numbers: Collection[int], steps: int) -> dict[str,
         repaired.topology, nonbondedMethod=app.CutoffNonPeriodic, nonbondedCutoff=1.0 * unit.nanometer
     )
     moving = _movable(repaired, numbers)
+    system.addForce(_hold(repaired, moving))
     for index in set(range(system.getNumParticles())) - moving:
         system.setParticleMass(index, 0.0)
     for index in reversed(range(system.getNumConstraints())):  # a constraint may not end at an atom that is held
@@ -199,6 +203,19 @@ def relax(repaired: Repaired, numbers: Collection[int], steps: int) -> dict[str,
         "moved": len(moving),
         "contact": _closest(repaired.topology, positions.value_in_unit(unit.angstrom), numbers),
     }
+
+
+def _hold(repaired: Repaired, moving: Collection[int]) -> Any:
+    """Springs on the atoms of the file that may move."""
+    import openmm
+
+    force = openmm.CustomExternalForce("0.5*k*((x-x0)^2+(y-y0)^2+(z-z0)^2)")
+    force.addGlobalParameter("k", HOLD)
+    for name in ("x0", "y0", "z0"):
+        force.addPerParticleParameter(name)
+    for index in sorted(repaired.known & set(moving)):
+        force.addParticle(index, repaired.xyz[index].tolist())
+    return force
 
 
 def _energy(context: Any) -> float:

@@ -1,6 +1,6 @@
 """What a docked pose touches: interactions by ProLIF, or contacts by distance where chemistry is not known.
 
-The receptor's hydrogens and bond orders are rebuilt around each pose (``protein.pocket``), as a docking receptor has polar
+The receptor's hydrogens and bond orders are rebuilt around each pose (``pocket.cut``), as a docking receptor has polar
 hydrogens at most. Each interaction names its atoms, so that pictures can draw it.
 """
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 from rdkit import Chem, RDLogger
 from rdkit.Geometry import Point3D
 
-from domains.drug import protein
+from domains.drug import pocket, protein
 from domains.drug.outcomes import Outcome
 from domains.drug.poses import ReceptorSettings, receptor_residues
 
@@ -60,17 +60,17 @@ class Interactions:
         mol = with_hydrogens(row)
         around = mol.GetConformer().GetPositions()
         try:
-            pocket = protein.pocket(self.residues, around, REBUILT)
-            found, by = self._by_prolif(mol, pocket), PROLIF
-            found += contacts(mol, pocket.omitted)
+            site = pocket.cut(self.residues, around, REBUILT)
+            found, by = self._by_prolif(mol, site), PROLIF
+            found += contacts(mol, site.omitted)
         except (ValueError, RuntimeError, Chem.MolSanitizeException):  # a receptor or ligand that RDKit cannot read
             found, by = contacts(mol, protein.near(self.residues, around, TOUCHING)), DISTANCE
         found.sort(key=lambda one: (_order(one["kind"]), one["residue"], one["distance"]))
         return {"outcome": Outcome.ok, "interactions": found, "interactions_by": by}
 
-    def _by_prolif(self, mol: Chem.Mol, pocket: protein.Pocket) -> list[dict[str, Any]]:
+    def _by_prolif(self, mol: Chem.Mol, site: pocket.Pocket) -> list[dict[str, Any]]:
         ligand = self.prolif.Molecule.from_rdkit(mol)
-        receptor = self.prolif.Molecule.from_rdkit(pocket.mol)
+        receptor = self.prolif.Molecule.from_rdkit(site.mol)
         seen = self.fingerprint.generate(ligand, receptor, residues="all", metadata=True)
         return [
             {
@@ -79,8 +79,8 @@ class Interactions:
                 "distance": float(one["distance"]),
                 "ligand_atoms": _heavy(mol, one["parent_indices"]["ligand"]),
                 "receptor_atoms": [
-                    pocket.mol.GetAtomWithIdx(at).GetPDBResidueInfo().GetName().strip()
-                    for at in _heavy(pocket.mol, one["parent_indices"]["protein"])
+                    site.mol.GetAtomWithIdx(at).GetPDBResidueInfo().GetName().strip()
+                    for at in _heavy(site.mol, one["parent_indices"]["protein"])
                 ],
             }
             for (_, residue), kinds in seen.items()

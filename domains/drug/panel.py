@@ -67,6 +67,11 @@ def place(label: str) -> str:
 Cells = Mapping[tuple[int, str], Cell]
 
 
+def settled(ligand: Mapping[str, Any]) -> bool:
+    """True when every wild-type dock has the reference pose: else the search itself loses it, and a variant proves nothing."""
+    return bool(ligand["seeds"]) and ligand["support"] == ligand["seeds"]
+
+
 def cells(tables: Iterable[pa.Table]) -> dict[tuple[int, str], Cell]:
     """Compared docks by ligand and variant."""
     gathered: dict[tuple[int, str], list[dict[str, Any]]] = {}
@@ -113,6 +118,7 @@ def table(ligands: Sequence[Mapping[str, Any]], variants: Sequence[Variant], fou
                     "docked": len(cell.docks),
                     "seeds": seeds,
                     "reference": ligand["reference_kind"],
+                    "settled": "yes" if settled(ligand) else "no",
                     "nearest_rmsd": near["nearest_rmsd"] if near else None,
                     "nearest_rank": near["nearest_rank"] if near else None,
                     "best_score": low,
@@ -123,7 +129,7 @@ def table(ligands: Sequence[Mapping[str, Any]], variants: Sequence[Variant], fou
             )
     numbers = {name: pa.int64() for name in ("conserved", "docked", "seeds", "nearest_rank")}
     real = {name: pa.float64() for name in ("nearest_rmsd", "best_score", "worst_score")}
-    names = ("ligand", "variant", "conserved", "docked", "seeds", "reference", "nearest_rmsd", "nearest_rank", "best_score", "worst_score", "warheads", "smiles")  # fmt: skip
+    names = ("ligand", "variant", "conserved", "docked", "seeds", "reference", "settled", "nearest_rmsd", "nearest_rank", "best_score", "worst_score", "warheads", "smiles")  # fmt: skip
     types: dict[str, Any] = {**dict.fromkeys(names, pa.string()), **numbers, **real}
     return pa.Table.from_pylist(rows, schema=pa.schema([(name, types[name]) for name in names]))
 

@@ -19,6 +19,7 @@ from rdkit.Chem import rdMolAlign
 from domains.drug import protein
 from domains.drug.hits import posed
 from domains.drug.outcomes import Outcome
+from domains.drug.pocket import bare
 from domains.model import Frozen
 
 # PoseBusters 0.6.5, configuration "dock": all that can be said without a crystal structure of the ligand.
@@ -76,7 +77,7 @@ class CheckPose:
         around = protein.near(self.residues, mol.GetConformer().GetPositions(), SURROUNDINGS)
         if not around:
             return {"outcome": Outcome.engine_error, "reason": f"no residue within {SURROUNDINGS:g} Å of the pose"}
-        found = self.buster.bust(mol, None, protein.bare(around)).iloc[0].to_dict()
+        found = self.buster.bust(mol, None, bare(around)).iloc[0].to_dict()
         given = {str(name).replace("-", "_"): value for name, value in found.items()}
         bust = {name: bool(given[name]) if given[name] in (True, False) else None for name in CHECKS}
         return {"outcome": Outcome.ok, "bust": bust, "failed_checks": [name for name in CHECKS if bust[name] is False]}

@@ -111,7 +111,7 @@ def load(target: str, center: tuple[float, ...] | None = None, size: tuple[float
     if center is None or size is None:
         center, size = targets.box(known) if known else _shipped_box(target)
     _check_box(coordinates, np.array(center), np.array(size))
-    name = path.stem if is_file(target) else target
+    name = known.name if known else path.stem if is_file(target) else target
     (x, y, z), (a, b, c) = center, size
     return Receptor(name, path, hashlib.sha256(path.read_bytes()).hexdigest(), (x, y, z), (a, b, c), origin)
 

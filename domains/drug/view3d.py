@@ -15,6 +15,7 @@ from rdkit import Chem
 
 from domains.drug import protein
 from domains.drug.diagram import STYLES
+from domains.drug.pocket import DISULFIDE
 
 POCKET = 5.0  # Å around the poses whose residues are shown
 MARGIN = 3.0  # Å shown around the poses at first
@@ -113,7 +114,7 @@ def _pocket(shown: Sequence[protein.Residue]) -> tuple[list[str], np.ndarray, li
     xyz = np.concatenate([residue.xyz[[e != "H" for e in residue.elements]] for residue in shown])
     apart = np.linalg.norm(xyz[:, None] - xyz[None], axis=-1)
     sulfur = np.array([element == "S" for element in elements])
-    limit = np.where(sulfur[:, None] & sulfur[None], protein.DISULFIDE, BONDED)
+    limit = np.where(sulfur[:, None] & sulfur[None], DISULFIDE, BONDED)
     first, second = np.nonzero(np.triu(apart < limit, 1))
     return elements, xyz, [int(end) for pair in zip(first, second, strict=True) for end in pair]
 

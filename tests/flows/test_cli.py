@@ -138,3 +138,25 @@ def test_a_changed_request_under_the_same_name_is_refused_without_a_traceback(pr
     assert done.returncode == 2
     assert "was begun with another request" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_sentence_is_read_in_either_language():
+    found = json.loads(invoke("plan", "Simulate protein-ligand interactions for COVID variants", "--json").output)
+    assert (found["domain"], found["intent"]) == ("drug", "drug.variant_binding")
+    assert found["action"] in ("plan", "clarify")
+    shown = invoke("plan", "把一百万个分子对接到新冠病毒主蛋白酶，取前500个").output
+    assert shown.startswith("plan: drug.virtual_screening")
+    assert "n_candidates: 1000000" in shown
+
+
+def test_a_batch_is_read_line_by_line_and_a_bad_line_is_named(tmp_path):
+    good = tmp_path / "good.jsonl"
+    good.write_text('{"id": "a", "text": "dock aspirin into COX-2"}\n\n{"text": "run ls -la"}\n')
+    rows = [json.loads(line) for line in invoke("plan", "--batch", str(good)).output.splitlines()]
+    assert [row["id"] for row in rows] == ["a", None]
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"text": "dock aspirin"}\n{"txt": 1}\n')
+    result = invoke("plan", "--batch", str(bad))
+    assert result.exit_code == 2
+    assert "line 2" in result.output
+    assert "has no 'text'" in result.output

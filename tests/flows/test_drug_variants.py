@@ -100,7 +100,7 @@ def test_the_report_stands_alone_and_says_its_limits_in_both_languages(finished)
     assert "5 candidates came in, 9 more were made of them, 2 ended with a named outcome on the way, 12 reached" in page
     for drawing in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
         ET.fromstring(drawing)
-    assert page.count('class="view3d"') == 3 * 2
+    assert page.count('aria-label="3D view of the docked pose') == 3 * 2
 
 
 def test_the_same_request_again_computes_nothing(finished, monkeypatch):

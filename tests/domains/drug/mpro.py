@@ -50,5 +50,7 @@ def small_target(folder: Path) -> Iterator[targets.Target]:
         patch.setenv("AI4S_DATA", str(folder))
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         targets._by_alias.cache_clear()
-        yield small
-    targets._by_alias.cache_clear()
+        try:
+            yield small
+        finally:
+            targets._by_alias.cache_clear()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdMolTransforms
 
-from domains.drug import hits, interactions, poses, protein, receptors, refine
+from domains.drug import hits, interactions, pocket, poses, protein, receptors, refine
 from domains.drug.outcomes import MEANINGS, Outcome
 from tasks.child import Answer, Child
 from tests.domains.drug.abl1 import crystal, crystal_row, receptor_pdb, receptor_settings, shifted
@@ -33,11 +33,11 @@ def test_every_shipped_pocket_is_read_with_bonds_and_hydrogens():
     for name in receptors.shipped():
         receptor = receptors.load(name)
         residues = protein.read(receptor.path.read_text())
-        pocket = protein.pocket(residues, np.array([receptor.center]), 8.0)
-        omitted |= {residue.name for residue in pocket.omitted}
-        assert len(pocket.residues) > 5, name
-        assert all(atom.GetNumRadicalElectrons() == 0 for atom in pocket.mol.GetAtoms()), name
-        assert all(atom.GetPDBResidueInfo() is not None for atom in pocket.mol.GetAtoms())
+        site = pocket.cut(residues, np.array([receptor.center]), 8.0)
+        omitted |= {residue.name for residue in site.omitted}
+        assert len(site.residues) > 5, name
+        assert all(atom.GetNumRadicalElectrons() == 0 for atom in site.mol.GetAtoms()), name
+        assert all(atom.GetPDBResidueInfo() is not None for atom in site.mol.GetAtoms())
     assert omitted == {"HEM", "NDP", "NAP", "FAD", "ADP"}
 
 
@@ -53,7 +53,7 @@ def test_polar_hydrogens_or_all_of_them_give_the_same_molecule(row):
     around = np.array(row["pose"]).reshape(-1, 3)
     everything = protein.read(receptor_pdb())
     polar = [_with_polar_hydrogens_only(residue) for residue in everything]
-    one, two = (protein.pocket(residues, around, 5.0).mol for residues in (everything, polar))
+    one, two = (pocket.cut(residues, around, 5.0).mol for residues in (everything, polar))
     assert one.GetNumAtoms() == two.GetNumAtoms()
     assert Chem.GetFormalCharge(one) == Chem.GetFormalCharge(two)
     assert Chem.MolToSmiles(Chem.RemoveHs(one)) == Chem.MolToSmiles(Chem.RemoveHs(two))
