@@ -28,6 +28,8 @@ TARGET = "SARS-CoV-2-Mpro"
 # What is known of each, for other ligands: P132H is fully susceptible to nirmatrelvir, E166V about 100-fold resistant.
 VARIANTS = ("WT", "P132H", "E166V", "L50F")
 SEEDS = (1, 2, 3)
+# The default seeds of a run, for the wild type only: three seeds are few, and this shows what others make of it.
+OTHER_SEEDS = (42, 43, 44)
 LIMIT_S = 1800.0
 
 
@@ -151,8 +153,13 @@ def measure(arguments: argparse.Namespace) -> list[Row]:
     quick = arguments.quick
     search = Search(exhaustiveness=1 if quick else 8, n_poses=TOP_POSES)
     found = redock(target, text, VARIANTS[:1] if quick else VARIANTS, search, SEEDS[:1] if quick else SEEDS)
+    rows = rows_of(found, quick)
+    if not quick:
+        other = redock(target, text, VARIANTS[:1], search, OTHER_SEEDS)["WT"]
+        note = f"not judged; nearest: {', '.join(f'{best:.2f}' for best in other.best)} Å"
+        rows.append(Row(f"WT with seeds {OTHER_SEEDS[0]} to {OTHER_SEEDS[-1]}", other.conserved, note=note))
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return [*rows_of(found, quick), Row("CPU time of all", spent.ru_utime + spent.ru_stime, "s")]
+    return [*rows, Row("CPU time of all", spent.ru_utime + spent.ru_stime, "s")]
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The stages of the drug funnel as Prefect tasks: each names its function, what decides its result, and its cost."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -49,7 +50,8 @@ def place_receptor(run: Run, receptor: Receptor) -> Receptor:
     """Copy the receptor into the run, and dock into that copy: the user's file may change or go."""
     path = run.store.root / "receptor.pdbqt"
     write_atomic(path, receptor.path.read_bytes(), replace=False)
-    return replace(receptor, path=path)
+    # The copy's own checksum: one that is built anew on another machine may differ in a last digit.
+    return replace(receptor, path=path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 @task(name="library", cache_policy=NO_CACHE)
