@@ -127,7 +127,8 @@ def test_blocks_that_overlap_their_neighbours_cross_only_where_the_supernodes_me
     def shifted() -> Any:
         return real(da.full(504_000, 1.0, chunks=63_000)).rechunk(72_000)
 
-    assert across(monkeypatch, shifted) == {("sn1", "sn0"): 36_000 * 8}
+    # Which supernode takes the first half is the scheduler's choice.
+    assert across(monkeypatch, shifted) in ({("sn1", "sn0"): 36_000 * 8}, {("sn0", "sn1"): 36_000 * 8})
 
 
 def test_a_rechunk_of_parts_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
