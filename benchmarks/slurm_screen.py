@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from benchmarks.bench import Row, main, scratch
+from tasks.expansion import STRIDE
 from tests.cluster.launch.slurm_site import HOSTS, SlurmSite, missing, slurm_site
 
 NAME = "slurm"
@@ -32,8 +33,9 @@ def measure(arguments: argparse.Namespace) -> Sequence[Row]:
         ids = pq.read_table(folder / "runs" / NAME / "outcomes.parquet")["id"].to_pylist()
     where = f"{HOSTS} hosts under two switches, {CARDS} counted cards each; {lost} lost while it docked"
     return [
-        Row.judged("rows that come out of the screen", len(set(ids)), "rows", f"== {sample}", where),
-        Row.judged("rows that come out twice", len(ids) - len(set(ids)), "rows", "== 0"),
+        Row.judged("records that come out of the screen", len({one % STRIDE for one in ids}), "", f"== {sample}", where),
+        Row("candidates, with the states of molecules", len(ids)),
+        Row.judged("candidates that come out twice", len(ids) - len(set(ids)), "", "== 0"),
         Row.judged("jobs left behind", len(left), "jobs", "== 0"),
         Row("jobs submitted", len(jobs), "jobs", note="one for each supernode; one more where its first host was lost"),
         Row("the whole command", seconds, "s"),

@@ -1,6 +1,6 @@
 """Pods under one router: which pod a shard goes to, and what happens to the shards of a pod that dies."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,8 +13,6 @@ from cluster.errors import ClusterError
 from cluster.need import Need
 from cluster.topology import Topology
 
-# What a byte costs between pods, where nobody says: a wide-area link of 10 Gb/s.
-SECONDS_PER_BYTE = 8e-10
 # A scheduler that does not answer for so long is dead: its shards go elsewhere.
 LOST_AFTER_S = 10.0
 
@@ -32,14 +30,18 @@ class Reachable(Protocol):
     @property
     def topology(self) -> Topology: ...
 
+    @property
+    def seconds_per_byte(self) -> float: ...
+
 
 @dataclass
 class Load:
-    """A pod as the router sees it: chips by kind, and the chips and chip-seconds that it has booked there."""
+    """A pod as the router sees it: chips by kind, what a byte takes to get there, and what it has booked and spent there."""
 
     name: str
     chips: Mapping[str, int]
     largest_host: Mapping[str, int]
+    seconds_per_byte: float = 0.0
     budget_chip_s: float | None = None
     alive: bool = True
     booked_chips: int = 0
@@ -47,7 +49,9 @@ class Load:
     spent_chip_s: float = 0.0
 
     @classmethod
-    def of(cls, name: str, topology: Topology, budget_chip_s: float | None = None) -> Self:
+    def of(
+        cls, name: str, topology: Topology, seconds_per_byte: float = 0.0, budget_chip_s: float | None = None
+    ) -> Self:
         """A pod over a topology, with nothing to do."""
         chips: dict[str, int] = {}
         largest: dict[str, int] = {}
@@ -55,7 +59,7 @@ class Load:
             for kind, count in place.chips.items():
                 chips[kind] = chips.get(kind, 0) + count
                 largest[kind] = max(largest.get(kind, 0), count)
-        return cls(name, chips, largest, budget_chip_s)
+        return cls(name, chips, largest, seconds_per_byte, budget_chip_s)
 
     @property
     def size(self) -> int:
@@ -70,22 +74,15 @@ class Load:
         used = self.spent_chip_s + self.booked_chip_s + need.chips * seconds
         return self.budget_chip_s is None or used <= self.budget_chip_s
 
-    def wait(self, need: Need, seconds: float) -> float:
-        """Seconds until a shard is done here: what is booked before it, and itself."""
-        return (self.booked_chip_s + need.chips * seconds) / self.size
+    def wait(self, need: Need, seconds: float, nbytes: int) -> float:
+        """Seconds until a shard is done here: what is booked before it, itself, and its data's way."""
+        return (self.booked_chip_s + need.chips * seconds) / self.size + nbytes * self.seconds_per_byte
 
 
-def route(loads: Sequence[Load], need: Need, seconds: float, bytes_in: Mapping[str, int]) -> Load | None:
-    """The pod where a shard ends first; ``bytes_in`` are those it must fetch there. Ties go to the most free chips."""
+def route(loads: Sequence[Load], need: Need, seconds: float, nbytes: int = 0) -> Load | None:
+    """The pod where a shard of this much data ends first. Ties go to the most free chips."""
     able = [one for one in loads if one.takes(need, seconds)]
-    return min(
-        able,
-        key=lambda one: (
-            one.wait(need, seconds) + bytes_in.get(one.name, 0) * SECONDS_PER_BYTE,
-            one.booked_chips - one.size,
-        ),
-        default=None,
-    )
+    return min(able, key=lambda one: (one.wait(need, seconds, nbytes), one.booked_chips - one.size), default=None)
 
 
 @dataclass
@@ -95,9 +92,19 @@ class _Sent:
     key: str
     need: Need
     seconds: float
+    nbytes: int
     function: Any
     arguments: tuple[Any, ...]
     load: Load = field(init=False)
+
+
+def loads_of(pods: Sequence[Reachable], budgets_chip_s: Sequence[float | None] = ()) -> list[Load]:
+    """A load for each pod; ``budgets_chip_s`` in the same order, empty where there are none."""
+    budgets = budgets_chip_s or [None] * len(pods)
+    return [
+        Load.of(f"pod{number}", pod.topology, pod.seconds_per_byte, budget)
+        for number, (pod, budget) in enumerate(zip(pods, budgets, strict=True))
+    ]
 
 
 class Dispatcher:
@@ -106,13 +113,16 @@ class Dispatcher:
     A shard whose pod died is sent to another one. It may have been computed already: what it commits decides.
     """
 
-    def __init__(self, pods: Sequence[Reachable], budgets_chip_s: Sequence[float | None] = ()) -> None:
-        budgets = [*budgets_chip_s, *[None] * (len(pods) - len(budgets_chip_s))]
+    def __init__(
+        self,
+        pods: Sequence[Reachable],
+        loads: Sequence[Load] = (),
+        seconds_of: Callable[[Any], float] | None = None,
+    ) -> None:
         self.pods = pods
-        self.loads = [
-            Load.of(f"pod{number}", pod.topology, budget)
-            for number, (pod, budget) in enumerate(zip(pods, budgets, strict=True))
-        ]
+        # Whoever sends the shards of one stage after the other keeps the loads: what was spent or has died stays so.
+        self.loads = loads or loads_of(pods)
+        self.seconds_of = seconds_of
         self.sent: dict[Future, _Sent] = {}
         self._stack = ExitStack()
 
@@ -120,27 +130,35 @@ class Dispatcher:
         self._clients: dict[str, Client] = {}
         loop = None
         for load, pod in zip(self.loads, self.pods, strict=True):
-            # One loop for all, so that one line of completed futures serves them.
-            client = Client(pod.address, set_as_default=False, loop=loop, timeout=LOST_AFTER_S)
+            if not load.alive:
+                continue
+            try:
+                # One loop for all, so that one line of completed futures serves them.
+                client = Client(pod.address, set_as_default=False, loop=loop, timeout=LOST_AFTER_S)
+            except OSError:
+                load.alive = False
+                continue
             self._clients[load.name] = self._stack.enter_context(client)
             loop = client.loop
         self._done = as_completed(loop=loop)
         return self
 
     def __exit__(self, *error: object) -> None:
+        for shard in self.sent.values():
+            self._settle(shard, 0.0)
         self._stack.close()
 
-    def submit(self, key: str, need: Need, seconds: float, function: Any, *arguments: Any) -> None:
-        """Send a shard to the pod where it ends first; raises PodsLost where none can run it."""
-        self._send(_Sent(key, need, seconds, function, arguments))
+    def submit(self, key: str, need: Need, seconds: float, nbytes: int, function: Any, *arguments: Any) -> None:
+        """Send a shard with ``nbytes`` of data to the pod where it ends first; raises PodsLost where none can run it."""
+        self._send(_Sent(key, need, seconds, nbytes, function, arguments))
 
     def _send(self, shard: _Sent) -> None:
-        load = route(self.loads, shard.need, shard.seconds, {})
+        load = route(self.loads, shard.need, shard.seconds, shard.nbytes)
         if load is None:
             alive = [one for one in self.loads if one.alive]
-            why = (
-                f"{len(alive)} of {len(self.loads)} pods are alive, and none of them takes it" if alive else "all died"
-            )
+            spent = any(one.budget_chip_s is not None for one in alive)
+            limits = "it is too large for them, or their budget is spent" if spent else "it is too large for them"
+            why = f"{len(alive)} of {len(self.loads)} pods are alive, but {limits}" if alive else "all died"
             raise PodsLost(f"shard {shard.key}: needs {shard.need.chips} chips; {why}. Resume when pods are back.")
         shard.load = load
         load.booked_chips += shard.need.chips
@@ -157,21 +175,22 @@ class Dispatcher:
             shard = self.sent.pop(future, None)
             if shard is None:
                 continue  # its pod died, and it was sent again
-            self._settle(shard)
             try:
                 result = future.result()
             except CancelledError:
+                self._settle(shard, 0.0)
                 self._lose(shard)
                 continue
             finally:
                 future.release()
+            self._settle(shard, self.seconds_of(result) if self.seconds_of else shard.seconds)
             yield result
 
-    def _settle(self, shard: _Sent) -> None:
-        chip_s = shard.need.chips * shard.seconds
+    def _settle(self, shard: _Sent, seconds: float) -> None:
+        """Take a shard off its pod's books; it took this long there."""
         shard.load.booked_chips -= shard.need.chips
-        shard.load.booked_chip_s -= chip_s
-        shard.load.spent_chip_s += chip_s
+        shard.load.booked_chip_s -= shard.need.chips * shard.seconds
+        shard.load.spent_chip_s += shard.need.chips * seconds
 
     def _lose(self, shard: _Sent) -> None:
         """Send what a dead pod had to others; a shard that was cancelled on a pod that lives is somebody's wish."""
@@ -181,6 +200,6 @@ class Dispatcher:
         shard.load.alive = False
         lost = [shard, *(one for one in self.sent.values() if one.load is shard.load)]
         for future in [future for future, one in self.sent.items() if one.load is shard.load]:
-            self._settle(self.sent.pop(future))
+            self._settle(self.sent.pop(future), 0.0)
         for one in lost:
             self._send(one)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
+from cluster.hub import loads_of
 from cluster.launch import Pod, resolve, start
 from cluster.topology import Topology
 from domains.templates import Checked
@@ -37,9 +38,16 @@ class Run:
     """What the stages of one run share. A plain class, so that Prefect does not look into it for futures."""
 
     def __init__(
-        self, pipeline: str, request: Request, store: RunStore, pods: Sequence[Pod], progress: RunProgress
+        self,
+        pipeline: str,
+        request: Request,
+        store: RunStore,
+        pods: Sequence[Pod],
+        progress: RunProgress,
+        budgets_chip_s: Sequence[float | None] = (),
     ) -> None:
         self.pipeline, self.request, self.store, self.pods, self.progress = pipeline, request, store, pods, progress
+        self.loads = loads_of(pods, budgets_chip_s)
         self.started = time.time()
         self.stages: list[StageSummary] = []
 
@@ -97,8 +105,11 @@ def open_run(pipeline: str, request: Request, checked: Checked) -> Iterator[Run]
     store = open_store(pipeline, request, checked)
     try:
         with ExitStack() as stack:
-            pods = [stack.enter_context(start(part)) for part in profile.split("+")]
-            run = Run(pipeline, request, store, pods, stack.enter_context(RunProgress()))
+            parts = profile.split("+")
+            pods = [stack.enter_context(start(part)) for part in parts]
+            hours = Settings().budgets
+            budgets = [3600 * hours[part] if part in hours else None for part in parts]
+            run = Run(pipeline, request, store, pods, stack.enter_context(RunProgress()), budgets)
             _note_session(store, provenance(run.started, profile, topologies))
             for pod in pods:
                 if pod.hub_map:

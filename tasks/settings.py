@@ -1,6 +1,7 @@
 """The one settings model: environment ``AI4S_*``, or ``[tool.ai4s]`` of the pyproject.toml here."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import (
@@ -20,6 +21,9 @@ class Settings(BaseSettings):
 
     runs: Path = Field(Path("runs"), description="Folder of the run stores")
     profile: str = Field("laptop", description="Where stages run")
+    budgets: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict, description="Chip-hours that a session may use, by profile"
+    )
 
     @classmethod
     def settings_customise_sources(

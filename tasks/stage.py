@@ -167,15 +167,17 @@ def _on_dask(
     run: Run, stage: Stage, pending: Iterator[Pending], store: StageStore
 ) -> Generator[ShardSummary, None, None]:
     """Yield summaries as shards finish; a result is dropped at once, so only what is in flight is held."""
-    with Dispatcher(run.pods) as dispatcher:
+    with Dispatcher(run.pods, run.loads, lambda summary: summary.wall_s) as dispatcher:
 
         def submit() -> bool:
-            key, rows = next(pending, (None, None))
-            if key is None:
+            found = next(pending, None)
+            if found is None:
                 return False
+            key, rows = found
             name = f"{stage.name}-{run.store.name}-{key}"
             seconds = float(stage.costs(rows).sum())
-            dispatcher.submit(name, stage.need, seconds, run_shard, stage, rows, key, store.shard_path(key))
+            at = store.shard_path(key)
+            dispatcher.submit(name, stage.need, seconds, rows.nbytes, run_shard, stage, rows, key, at)
             return True
 
         try:

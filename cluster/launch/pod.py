@@ -19,6 +19,8 @@ from cluster.scheduler.traffic import Moved
 from cluster.scheduler.version import StockScheduler
 from cluster.topology import Topology
 
+# A pod elsewhere gets its shards over a link of 10 Gb/s.
+ELSEWHERE_S_PER_BYTE = 8e-10
 # A scheduler that does not answer for so long has nothing to say at the end of a run.
 ASK_LIMIT_S = 5.0
 
@@ -26,8 +28,8 @@ ASK_LIMIT_S = 5.0
 class Pod:
     """A context manager: leaving it ends every process and job it started; in error, at once."""
 
-    def __init__(self, topology: Topology, cluster: Cluster) -> None:
-        self.topology, self.cluster = topology, cluster
+    def __init__(self, topology: Topology, cluster: Cluster, seconds_per_byte: float = ELSEWHERE_S_PER_BYTE) -> None:
+        self.topology, self.cluster, self.seconds_per_byte = topology, cluster, seconds_per_byte
 
     @property
     def address(self) -> str:
