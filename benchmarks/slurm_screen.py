@@ -33,7 +33,9 @@ def measure(arguments: argparse.Namespace) -> Sequence[Row]:
         ids = pq.read_table(folder / "runs" / NAME / "outcomes.parquet")["id"].to_pylist()
     where = f"{HOSTS} hosts under two switches, {CARDS} counted cards each; {lost} lost while it docked"
     return [
-        Row.judged("records that come out of the screen", len({one % STRIDE for one in ids}), "", f"== {sample}", where),
+        Row.judged(
+            "records that come out of the screen", len({one % STRIDE for one in ids}), "", f"== {sample}", where
+        ),
         Row("candidates, with the states of molecules", len(ids)),
         Row.judged("candidates that come out twice", len(ids) - len(set(ids)), "", "== 0"),
         Row.judged("jobs left behind", len(left), "jobs", "== 0"),
