@@ -10,7 +10,8 @@ from domains.drug.request import PropertyWindow, ScreeningRequest, Search
 from tasks.outcomes import ShardSummary
 from tasks.store import StageStore
 
-DASK_STAGES = ("standardise", "filter", "prepare", "dock")
+# Up to the dock: what follows looks at a few finalists.
+DASK_STAGES = ("standardise", "filter", "states", "prepare", "dock")
 LIGANDS = 200
 RUN = "engine-share"
 

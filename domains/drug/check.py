@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from domains.drug import admet
 from domains.drug.engines import ENGINES
 from domains.drug.library import Library, open_library
-from domains.drug.plan import PlannedStage, plan
+from domains.drug.plan import plan
 from domains.drug.receptors import Receptor, load
 from domains.drug.request import ScreeningRequest
 from domains.errors import InvalidRequest
+from domains.request import PlannedStage
 
 
 @dataclass(frozen=True)

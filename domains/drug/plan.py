@@ -1,27 +1,13 @@
 """What a screen will do and about how long it takes, said before it starts."""
 
-from dataclasses import asdict, dataclass
-
 from domains.drug.request import ScreeningRequest, Search
+from domains.request import PlannedStage
 
 # Seconds a molecule on one core, and the share that goes on: averages over the shipped NCI set, EGFR, one thread.
 STANDARDISE_S, FILTER_S, STATES_S, PREPARE_S = 1.5e-3, 2.5e-3, 0.015, 0.02
 KEPT_BY_FILTER, STATES_A_MOLECULE = 0.9, 2.0
 FEATURISE_S, CHECK_S, REFINE_S, ADMET_S, LOAD_S = 1e-3, 3.0, 7.0, 0.015, 5.5
 FULL_S_PER_EXHAUSTIVENESS, COARSE_S, MAPS_S = 1.3, 0.3, 4.0
-
-
-@dataclass(frozen=True)
-class PlannedStage:
-    """A stage with the rows it should see and the chip-seconds they should take."""
-
-    name: str
-    rows: int
-    chip_s: float
-
-    def as_dict(self) -> dict[str, object]:
-        """For JSON."""
-        return asdict(self)
 
 
 def plan(request: ScreeningRequest, records: int) -> list[PlannedStage]:

@@ -9,6 +9,7 @@ from domains.drug import library, receptors
 from domains.drug.states import StateSettings
 from domains.learning.settings import Learning
 from domains.model import Frozen, absolute_path
+from domains.request import Profile, Request, RunName, Seed
 
 Alert = Literal["PAINS", "BRENK", "NIH"]
 Engine = Literal["vina", "vina-cli", "gnina", "unidock", "autodock-gpu"]
@@ -60,7 +61,7 @@ FINALISTS_PER_HIT = 2
 COARSE = Search(exhaustiveness=1, max_evals=80_000, n_poses=1)
 
 
-class ScreeningRequest(Frozen):
+class ScreeningRequest(Request):
     """Screen a library of molecules against one receptor by docking."""
 
     target: str = Field(
@@ -154,22 +155,9 @@ class ScreeningRequest(Frozen):
         description="Predict absorption, distribution, metabolism, excretion and toxicity of the finalists by ADMET-AI's "
         "pretrained models; needs the extra 'admet'. 用 ADMET-AI 预训练模型预测入围分子的 ADMET 性质（需安装 admet 附加组件）。",
     )
-    seed: int = Field(
-        42, ge=1, le=2**31 - 1, title="Seed / 随机种子", description="Same seed, same result. 相同种子得到相同结果。"
-    )
-    profile: str = Field(
-        "",
-        title="Where to run / 运行位置",
-        description="laptop (this machine), emulated:HUB (a small hub on this machine, such as emulated:two-supernodes), "
-        "slurm:PARTITION, ssh:FILE, kubernetes:NAMESPACE; empty: the configured default. "
-        "本机、本机模拟的小型枢纽、SLURM 分区、SSH 主机清单或 Kubernetes 命名空间；留空使用默认配置。",
-    )
-    name: str | None = Field(
-        None,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$",
-        title="Run name / 运行名称",
-        description="Name of the run's folder; empty: made from the request. 留空自动生成。",
-    )
+    seed: Seed = 42
+    profile: Profile = ""
+    name: RunName = None
 
     @field_validator("target")
     @classmethod
@@ -200,7 +188,3 @@ class ScreeningRequest(Frozen):
     def finalists(self) -> int:
         """How many of the best full scores are looked at closely, for the hits to be chosen from."""
         return FINALISTS_PER_HIT * self.top
-
-    def identity(self) -> dict[str, object]:
-        """What decides the result: all but where it runs and what it is called."""
-        return self.model_dump(mode="json", exclude={"profile", "name"})

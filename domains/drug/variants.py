@@ -8,17 +8,17 @@ from pydantic import Field, field_validator, model_validator
 
 from domains.drug import library, mutations, plan, structure, targets
 from domains.drug.library import Library, open_library
-from domains.drug.plan import PlannedStage
 from domains.drug.request import Alert, PropertyWindow, ScreeningRequest, Search
 from domains.errors import InvalidRequest
-from domains.model import Frozen, absolute_path
+from domains.model import absolute_path
+from domains.request import PlannedStage, Profile, Request, RunName, separated
 
 # Measured on the dimer of SARS-CoV-2 Mpro: 16 to 18 CPU seconds.
 BUILD_S, REFERENCE_S, COMPARE_S = 18.0, 0.02, 0.1
 FEWEST_SEEDS = 3
 
 
-class VariantsRequest(Frozen):
+class VariantsRequest(Request):
     """Dock ligands into mutants of a target and see which keep the pose they have in the wild type."""
 
     target: str = Field(
@@ -75,17 +75,8 @@ class VariantsRequest(Frozen):
         title="First seed / 首个随机种子",
         description="The docks use this seed and the ones after it. Same seed, same result. 相同种子得到相同结果。",
     )
-    profile: str = Field(
-        "",
-        title="Where to run / 运行位置",
-        description="laptop, emulated:HUB, slurm:PARTITION, ssh:FILE, kubernetes:NAMESPACE; empty: the configured default. 留空使用默认配置。",
-    )
-    name: str | None = Field(
-        None,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$",
-        title="Run name / 运行名称",
-        description="Name of the run's folder; empty: made from the request. 留空自动生成。",
-    )
+    profile: Profile = ""
+    name: RunName = None
 
     @field_validator("target")
     @classmethod
@@ -100,12 +91,7 @@ class VariantsRequest(Frozen):
     @field_validator("variants", mode="before")
     @classmethod
     def _separated(cls, given: Any) -> Any:
-        parts = (
-            given.replace("，", ",").replace("、", ",").replace(";", ",").split(",")
-            if isinstance(given, str)
-            else given
-        )
-        return [part.strip() for part in parts if part.strip()] if isinstance(given, str) else parts
+        return separated(given)
 
     @field_validator("variants")
     @classmethod
@@ -139,10 +125,6 @@ class VariantsRequest(Frozen):
     def docking_seeds(self) -> tuple[int, ...]:
         """The seed of each replica."""
         return tuple(range(self.seed, self.seed + self.seeds))
-
-    def identity(self) -> dict[str, object]:
-        """What decides the result: all but where it runs and what it is called."""
-        return self.model_dump(mode="json", exclude={"profile", "name"})
 
 
 @dataclass(frozen=True)

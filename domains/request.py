@@ -1,0 +1,60 @@
+"""What the requests of all pipelines share, and a stage as it is planned."""
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from domains.model import Frozen
+
+Seed = Annotated[
+    int,
+    Field(ge=1, le=2**31 - 100, title="Seed / 随机种子", description="Same seed, same result. 相同种子得到相同结果。"),
+]
+Profile = Annotated[
+    str,
+    Field(
+        title="Where to run / 运行位置",
+        description="laptop (this machine), emulated:HUB (a small hub on this machine, such as emulated:two-supernodes), "
+        "slurm:PARTITION, ssh:FILE, kubernetes:NAMESPACE; empty: the configured default. "
+        "本机、本机模拟的小型枢纽、SLURM 分区、SSH 主机清单或 Kubernetes 命名空间；留空使用默认配置。",
+    ),
+]
+RunName = Annotated[
+    str | None,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$",
+        title="Run name / 运行名称",
+        description="Name of the run's folder; empty: made from the request. 留空自动生成。",
+    ),
+]
+
+
+class Request(Frozen):
+    """The base of a pipeline's request; each has ``profile: Profile`` and ``name: RunName``."""
+
+    def identity(self) -> dict[str, Any]:
+        """What decides the result: all but where it runs and what it is called."""
+        return self.model_dump(mode="json", exclude={"profile", "name"})
+
+
+def separated(given: Any) -> Any:
+    """The parts of a text that a person separated by commas of any script or semicolons; anything else as it is."""
+    if not isinstance(given, str):
+        return given
+    for mark in "，、;；":
+        given = given.replace(mark, ",")
+    return [part.strip() for part in given.split(",") if part.strip()]
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage with the rows it should see and the chip-seconds they should take."""
+
+    name: str
+    rows: int
+    chip_s: float
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return asdict(self)
