@@ -45,6 +45,10 @@ class Pipeline:
     title_zh: str
     request: type[Frozen]
     check: Callable[[Any], Checked]
+    # What answers it: the result's table, what it is called, and the files that hold all of it, that table first.
+    table: str
+    table_title: str
+    files: tuple[str, ...]
 
 
 PIPELINES = {
@@ -56,6 +60,9 @@ PIPELINES = {
             "用分子对接对化合物库进行虚拟筛选",
             ScreeningRequest,
             check_screening,
+            "hits",
+            "Top hits",
+            ("hits.csv", "hits.sdf"),
         ),
         Pipeline(
             "drug-variants",
@@ -63,6 +70,9 @@ PIPELINES = {
             "将配体对接到靶点突变体，考察构象是否保持",
             VariantsRequest,
             check_variants,
+            "conservation",
+            "Pose conservation",
+            ("conservation.csv", "poses.sdf"),
         ),
     )
 }

@@ -8,13 +8,16 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from domains.errors import InvalidRequest
 from flows.hub import hub
 from flows.terminal import print_table, user_errors
+
+if TYPE_CHECKING:
+    from domains.templates import Pipeline
 
 EPILOG = "Docs: README.md and docs/. Where runs are kept: AI4S_RUNS (default ./runs). Where they compute: AI4S_PROFILE (default laptop)."
 
@@ -117,20 +120,15 @@ def _validate_and_run(name: str, content: dict[str, Any], as_json: bool) -> None
     if as_json:
         click.echo(json.dumps(result, indent=2, ensure_ascii=False))
     else:
-        _show_result(result)
+        _show_result(found, result)
 
 
-def _show_result(result: dict[str, Any]) -> None:
+def _show_result(pipeline: "Pipeline", result: dict[str, Any]) -> None:
     from rich.console import Console
 
     console = Console(markup=False)
-    # Each pipeline has one table that answers it, and the files that hold all of it.
-    rows, title, files = (
-        (result["hits"], "Top hits", ("hits.csv", "hits.sdf"))
-        if "hits" in result
-        else (result["conservation"], "Pose conservation", ("conservation.csv", "poses.sdf"))
-    )
-    print_table(rows[:10], f"{title} of {result['run']}")
+    rows, files = result[pipeline.table], pipeline.files
+    print_table(rows[:10], f"{pipeline.table_title} of {result['run']}")
     if len(rows) > 10:
         console.print(f"... and {len(rows) - 10} more in {files[0]}")
     console.print(
