@@ -44,7 +44,7 @@ CUDA := $(addprefix nvidia-,cublas cuda-cupti cuda-nvrtc cuda-runtime cudnn-cu13
 lock:
 	uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-annotate --generate-hashes --no-header \
 		$(addprefix --no-emit-package ,torch $(CUDA)) \
-		--extra dev --extra drug --extra admet --extra materials --extra agent --extra slurm --extra bench pyproject.toml -o requirements.lock
+		--extra dev --extra drug --extra admet --extra materials --extra climate --extra agent --extra slurm --extra bench pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf $(VENV) build *.egg-info
