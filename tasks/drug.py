@@ -9,7 +9,8 @@ import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from domains.drug import filters, plan, prepare, selection, standardise, states, surrogate, vina
+from domains import selection
+from domains.drug import filters, plan, prepare, standardise, states, surrogate, vina
 from domains.drug.engines import ENGINES
 from domains.drug.library import Library
 from domains.drug.receptors import Receptor

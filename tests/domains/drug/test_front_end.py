@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from domains.drug.filters import FilterSettings, drug_like
 from domains.drug.outcomes import Outcome
 from domains.drug.request import PropertyWindow
-from domains.drug.selection import SelectSettings, best_of
 from domains.drug.standardise import StandardiseSettings, accept, duplicates, standardise
 from domains.model import Frozen
+from domains.selection import SelectSettings, best_of
 
 
 def standardised(*structures):
