@@ -14,6 +14,7 @@ import click
 
 from domains.errors import InvalidRequest
 from flows.hub import hub
+from flows.models import models
 from flows.terminal import print_table, user_errors
 
 if TYPE_CHECKING:
@@ -207,6 +208,7 @@ def _engines() -> list[dict[str, Any]]:
 
 
 main.add_command(hub)
+main.add_command(models)
 main.command("engines")(_table_command(_engines, ""))
 main.command("runs")(_table_command(_runs, "No runs here yet. Start one: ai4s run drug-screening --sample 50"))
 main.command("targets")(_table_command(_targets, ""))
