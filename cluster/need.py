@@ -23,7 +23,7 @@ class Need(Frozen):
 
     chips: int = Field(1, ge=1)
     kind: str | None = None
-    memory: int = Field(6 * 2**30, gt=0, description="Limit of the address space of its engine, bytes")
+    memory: int = Field(6 * 2**30, gt=0, description="Limit of its engine's memory, bytes")
     gang: GangOf | None = None
     required: str | None = Field(None, description="Level that is not left: by a gang, or from the affinity's domain")
     preferred: str | None = Field(None, description="Level below it that is left only where nothing is free in it")

@@ -69,7 +69,8 @@ def _downloaded(file: PublicFile, field: str, value: str, cached: Path) -> bytes
     try:
         with urllib.request.urlopen(file.url, timeout=PATIENCE_S) as answer:
             data: bytes = answer.read(MOST_BYTES)
-    except (OSError, urllib.error.URLError) as error:
+        data = gzip.decompress(data) if file.url.endswith(".gz") else data
+    except (OSError, EOFError, urllib.error.URLError) as error:
         valid = f"download it to AI4S_DATA/{file.name} (or .gz) or to {cached}"
         raise InvalidRequest(field, value, f"its file cannot be had from {file.url} ({error})", valid) from None
     if hashlib.sha256(data).hexdigest() != file.sha256:

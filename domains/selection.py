@@ -46,3 +46,9 @@ class MarkBest:
         return pa.table(
             {"id": batch["id"], "outcome": pa.array(outcomes, pa.string()), "reason": pa.array(reasons, pa.string())}
         )
+
+
+def accept(batch: pa.Table, settings: Frozen) -> pa.Table:
+    """Let every row go on."""
+    ok = pa.array(["ok"] * len(batch), pa.string())
+    return pa.table({"id": batch["id"], "outcome": ok, "reason": pa.nulls(len(batch), pa.string())})

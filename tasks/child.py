@@ -2,6 +2,9 @@
 
 One child serves one slot. It keeps its engine from shard to shard and answers over private pipes (never stdout:
 engines print there). Only SIGKILL is a time limit that C++ code obeys, so that is what enforces it.
+
+Memory is limited by the address space, which no code gets past. Not so where a child drives devices: CUDA and its kin reserve
+more addresses than a machine has memory, so what such a child and its programs really hold is looked at while it works.
 """
 
 import contextlib
@@ -20,9 +23,13 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
+import psutil
+
 START_LIMIT_S = 120.0
 START_ATTEMPTS = 3
 PR_SET_PDEATHSIG = 1
+WATCH_S = 1.0
+NO_LIMIT = 0
 
 
 class EngineFailed(RuntimeError):
@@ -52,9 +59,10 @@ class Lost:
 def serve(read_fd: int, write_fd: int, memory: int) -> None:
     """Take ``open`` (a function or an engine class, its settings) and ``call`` (a batch or a row), until the pipe closes."""
     _die_with_parent()
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    if memory != NO_LIMIT:
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        limit = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     requests, answers = Connection(read_fd, writable=False), Connection(write_fd, readable=False)
     compute: Callable[[Any], Any] | None = None
     while True:
@@ -97,8 +105,8 @@ def _die_with_parent() -> None:
 class Child:
     """The parent's end: starts the process when needed, asks it, kills and replaces it when it does not answer."""
 
-    memory: int
-    environ: Mapping[str, str] = field(default_factory=dict)  # shows it the chips that it may use
+    memory: int  # bytes
+    environ: Mapping[str, str] = field(default_factory=dict)  # shows it the devices that it may use, if any
     process: subprocess.Popen[bytes] | None = None
     opened: tuple[Any, Any] | None = None
     starts: int = 0
@@ -144,9 +152,10 @@ class Child:
             self._bury()
         child_reads, parent_writes = os.pipe()
         parent_reads, child_writes = os.pipe()
+        limit = NO_LIMIT if self.environ else self.memory
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tasks.child", str(child_reads), str(child_writes), str(self.memory)],
+            [sys.executable, "-m", "tasks.child", str(child_reads), str(child_writes), str(limit)],
             pass_fds=(child_reads, child_writes),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -166,12 +175,29 @@ class Child:
     def _ask(self, message: object, limit_s: float) -> Any:
         try:
             self._requests.send(message)
-            if not self._answers.poll(limit_s):
+            lost = self._wait(limit_s)
+            if lost is not None:
                 self._bury()
-                return Lost("timeout", f"stopped after {limit_s:.0f} s")
+                return lost
             return self._answers.recv()
         except (EOFError, OSError):
             return Lost("died", self._bury())
+
+    def _wait(self, limit_s: float) -> Lost | None:
+        """Until there is an answer, or a limit is passed."""
+        late, until = Lost("timeout", f"stopped after {limit_s:.0f} s"), time.monotonic() + limit_s
+        if not self.environ:
+            return None if self._answers.poll(limit_s) else late
+        while not self._answers.poll(min(WATCH_S, max(0.0, until - time.monotonic()))):
+            assert self.process is not None
+            held = resident(self.process.pid)
+            if held > self.memory:
+                return Lost(
+                    "died", f"stopped: it held {held / 2**30:.1f} GiB of memory, its limit is {self.memory / 2**30:.1f}"
+                )
+            if time.monotonic() >= until:
+                return late
+        return None
 
     def _bury(self) -> str:
         """Kill the process and say how it ended."""
@@ -195,6 +221,17 @@ class Child:
         self._log.seek(0)
         self._log.truncate()
         return f": {lines[-1][:200]}" if lines else ""
+
+
+def resident(pid: int) -> int:
+    """Memory (bytes) that a process and its descendants hold; what they share counts for each."""
+    held = 0
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        for one in (process, *process.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                held += one.memory_info().rss
+    return held
 
 
 _idle: list[Child] = []

@@ -9,6 +9,7 @@ import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from cluster.need import Need
 from domains import selection
 from domains.drug import filters, plan, prepare, standardise, states, surrogate, vina
 from domains.drug.engines import ENGINES
@@ -178,7 +179,14 @@ def _output(search: Search) -> pa.Schema:
 
 
 def dock_stage(
-    name: str, title: str, title_zh: str, receptor: Receptor, request: ScreeningRequest, search: Search, seed: int
+    run: Run,
+    name: str,
+    title: str,
+    title_zh: str,
+    receptor: Receptor,
+    request: ScreeningRequest,
+    search: Search,
+    seed: int,
 ) -> Stage:
     """A dock by the request's engine: every pose is kept, except of a coarse one."""
     settings = vina.DockSettings(
@@ -202,6 +210,7 @@ def dock_stage(
         carries=("name", "heavy_atoms", "torsions", *(("parent_id",) if request.states else ())),
         output=_output(search),
         cost=partial(vina.cost, search=search),
+        need=run.accelerator if getattr(engine.engine, "on_gpu", False) else Need(),
     )
 
 
@@ -211,7 +220,7 @@ def _first_dock(
     """The dock that all see: coarse where a full one follows."""
     names = ("dock-coarse", "Coarse dock", "粗对接") if request.coarse else ("dock", "Full dock", "精对接")
     search = COARSE if request.coarse else request.search
-    return run_stage(run, dock_stage(*_named(*names, number), receptor, request, search, request.seed), source)
+    return run_stage(run, dock_stage(run, *_named(*names, number), receptor, request, search, request.seed), source)
 
 
 @task(name="dock-coarse", cache_policy=NO_CACHE)
@@ -295,5 +304,5 @@ def selected(run: Run, source: Source, most: int) -> Survivors:
 @task(name="dock", cache_policy=NO_CACHE)
 def docked(run: Run, ligands: Source, chosen: Survivors, receptor: Receptor, request: ScreeningRequest) -> Survivors:
     """The full search, for the chosen ones of the ligands."""
-    stage = dock_stage("dock", "Full dock", "精对接", receptor, request, request.search, request.seed)
+    stage = dock_stage(run, "dock", "Full dock", "精对接", receptor, request, request.search, request.seed)
     return run_stage(run, stage, Narrowed(ligands, chosen))

@@ -9,7 +9,8 @@ import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from domains.drug import admet, hits, interactions, poses, refine, selection
+from domains import selection
+from domains.drug import admet, hits, interactions, poses, refine
 from domains.drug.filters import PROPERTIES
 from domains.drug.outcomes import Outcome
 from domains.drug.plan import CHECK_S, REFINE_S
@@ -76,7 +77,7 @@ def docked_again(run: Run, rows: Hits, receptor: Receptor, request: ScreeningReq
         return rows
     names = [(f"dock-seed-{n}", f"Full dock, seed {n}", f"精对接，种子 {n}") for n in range(2, request.seeds + 1)]
     docks = [
-        _beside(run, dock_stage(*name, receptor, request, request.search, request.seed + n), rows)
+        _beside(run, dock_stage(run, *name, receptor, request, request.search, request.seed + n), rows)
         for n, name in enumerate(names, 1)
     ]
     return [_agreed(row, [dock[row["id"]] for dock in docks if row["id"] in dock]) for row in rows]
@@ -110,7 +111,7 @@ def checked(run: Run, rows: Hits, receptor: Receptor) -> Hits:
         "相互作用",
         interactions.Interactions,
         settings,
-        version=f"1; prolif {package_version('prolif')}",
+        version=f"2; prolif {package_version('prolif')}",
         reads=POSE,
         output=interactions.OUTPUT,
         cost=CHECK_S / 2,
@@ -199,7 +200,7 @@ def refined(run: Run, rows: Hits, receptor: Receptor) -> Hits:
         "口袋内最小化",
         refine.Refine,
         poses.ReceptorSettings(receptor_sha256=receptor.sha256, path=receptor.path),
-        version=f"1; rdkit {package_version('rdkit')}",
+        version=f"2; rdkit {package_version('rdkit')}",
         reads=POSE,
         output=refine.OUTPUT,
         cost=REFINE_S,

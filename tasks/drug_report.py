@@ -19,8 +19,9 @@ from domains.drug.receptors import Receptor
 from domains.drug.refine import dynamics
 from domains.drug.request import ScreeningRequest
 from domains.drug.view3d import assets, viewer_html
-from domains.learning.figures import curve
 from tasks.learning import Acquired
+from tasks.learning_report import Wording
+from tasks.learning_report import section as learning_section
 from tasks.report import Findings, Section, Tile, environment, funnel, write_report
 from tasks.results import write_outcomes
 from tasks.run import Run
@@ -30,12 +31,12 @@ from tasks.words import Text
 
 GRID_HITS = 8
 VIEWED_HITS = 12
-DYNAMICS = ("Molecular dynamics of the refined complexes: ", "精修复合物的分子动力学：")
-STOPPED = {
-    "budget": Text("the budget was spent", "预算已用完"),
-    "exhausted": Text("none were left", "已无剩余候选"),
-    "enough": Text("it stopped early, as enough were found by its estimate", "按估计已找到足够多，提前停止"),
-}
+NUMBERS = Text(
+    "Residues carry the numbers of the receptor's file (receptor.pdbqt); in some of dockstring's receptors those are not the "
+    "numbers of the literature.",
+    "残基编号取自受体文件（receptor.pdbqt）；dockstring 的部分受体编号与文献编号不同。",
+)
+LEARNING = Wording(Text("candidates", "候选"), Text("docked", "对接"), "Vina score, kcal/mol")
 
 
 def deliver(
@@ -103,7 +104,7 @@ def _findings(
     if top:
         sections.append(Section("Poses in the pocket", "口袋中的构象", _poses(receptor, top)))
     if search is not None:
-        sections.append(Section("Active learning", "主动学习", _learning(search), first=False))
+        sections.append(learning_section(search, LEARNING))
     sections.append(Section("Scores", "分数分布", Markup("<figure>{}</figure>").format(Markup(figure)), first=False))
     return Findings(
         heading=Text(f"Drug screen against {receptor.name}", f"{receptor.name} 靶点虚拟筛选"),
@@ -129,7 +130,8 @@ def _notes(request: ScreeningRequest) -> list[Text]:
     if not request.admet:
         notes.append(Text("ADMET was not computed: ask for it with --admet.", "未计算 ADMET：可用 --admet 开启。"))
     if request.refine:
-        notes.append(Text(*(f"{head}{why}." for head, why in zip(DYNAMICS, dynamics(), strict=True))))
+        why, why_zh = dynamics()
+        notes.append(Text(f"Molecular dynamics was not run: {why}.", f"未运行分子动力学：{why_zh}。"))
     return notes
 
 
@@ -180,29 +182,8 @@ def _poses(receptor: Receptor, top: Sequence[dict[str, Any]]) -> Markup:
         [f"{hit['place']} {hits.title(hit)}" for hit in shown],
         [hit.get("interactions") or [] for hit in shown],
     )
-    return Markup(assets() + view)
-
-
-def _learning(search: Acquired) -> Markup:
-    """The learning curve, and what is known of it and what is estimated."""
-    stopped = STOPPED[search.stop]
-    docked = sum(one.chosen for one in search.rounds)
-    last = search.rounds[-1].estimate if search.rounds else None
-    share = f"{100 * last.share:.0f} %" if last else "–"
-    page = environment("tasks").get_template("learning.html.j2")
-    return Markup(
-        page.render(
-            figure=Markup(curve(search.rounds, search.pool, "Vina score, kcal/mol")),
-            rounds=[one.as_dict() for one in search.rounds],
-            said=Text(
-                f"{docked:,} of {search.pool:,} candidates were docked ({100 * docked / max(1, search.pool):.0f} %); {stopped.en}. "
-                f"The model estimates that {share} of the best {100 * search.learning.top_share:g} % are among them: "
-                "an estimate, as nobody docked the rest.",
-                f"共对接 {search.pool:,} 个候选中的 {docked:,} 个（{100 * docked / max(1, search.pool):.0f} %）；{stopped.zh}。"
-                f"模型估计最优的 {100 * search.learning.top_share:g} % 中有 {share} 已被找到：其余未对接，故仅为估计。",
-            ),
-        )
-    )
+    note = Markup('<p class="soft small"><span lang="en">{}</span><span lang="zh">{}</span></p>').format(*NUMBERS)
+    return Markup(assets() + view) + note
 
 
 def _answer(receptor: Receptor, screened: int, docked: int, top: Sequence[Mapping[str, Any]]) -> Text:

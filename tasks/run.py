@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from cluster.hub import loads_of
 from cluster.launch import Pod, resolve, start
+from cluster.need import Need
 from cluster.topology import Topology
 from domains.templates import Checked
 from tasks.outcomes import StageSummary
@@ -55,6 +56,12 @@ class Run:
     def slots(self) -> int:
         """How many one-chip shards run at a time, in all pods."""
         return sum(pod.slots for pod in self.pods)
+
+    @property
+    def accelerator(self) -> Need:
+        """One chip of the first kind there is that is no CPU core; one chip of any kind where there is none."""
+        kinds = [name for pod in self.pods for name, kind in pod.topology.kinds.items() if kind.device != "cpu"]
+        return Need(kind=kinds[0]) if kinds else Need()
 
     def note_traffic(self) -> None:
         """Write into this session's provenance what its pods have moved so far."""

@@ -1,5 +1,6 @@
 """Functions and engines for tests; a module of its own, as children and workers import it by name."""
 
+import mmap
 import os
 import signal
 import time
@@ -77,6 +78,18 @@ class Unbuildable:
 
 def hungry(size: int, settings: Settings) -> int:
     return len(bytearray(size))
+
+
+def reserving(size: int, settings: Settings) -> int:
+    """Reserves addresses and uses none of them, as CUDA does."""
+    with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=0) as reserved:
+        return len(reserved)
+
+
+def filling(size: int, settings: Settings) -> int:
+    held = b"x" * size
+    time.sleep(settings.delay_s)
+    return len(held)
 
 
 class Visible:

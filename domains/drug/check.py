@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from domains.drug import admet
-from domains.drug.engines import ENGINES
+from domains.drug.engines import ENGINES, NO_CHARGES, charged
 from domains.drug.library import Library, open_library
 from domains.drug.plan import plan
 from domains.drug.receptors import Receptor, load
@@ -47,7 +47,8 @@ def check(request: ScreeningRequest) -> Screen:
     library = open_library(request.library)
     if request.admet:
         admet.installed()
-    if problem := ENGINES[request.engine].state:
+    engine = ENGINES[request.engine]
+    if problem := engine.state or (NO_CHARGES if engine.reads_charges and not charged(receptor.path) else ""):
         ready = ", ".join(name for name, engine in ENGINES.items() if not engine.state)
         raise InvalidRequest("engine", request.engine, problem, ready)
     for field, count in (("top", request.top), ("sample", request.sample)):

@@ -16,6 +16,8 @@ from domains.model import Frozen
 SAME_POSE = 2.0  # Å, the usual bound of a reproduced pose
 # Automorphisms looked at; a CF3 or a tert-butyl has 6, a molecule of drug size seldom more than a few hundred.
 MOST_SYMMETRIES = 2_000
+# The ends of a carboxylate, nitro, sulfonate or amidine group, which are one and the same however the charge is drawn.
+CONJUGATED_END = Chem.MolFromSmarts("[O,N;D1;$([O,N;D1]-[*]=[O,N;D1]),$([O,N;D1]=[*]-[O,N;D1])]~[*]")
 
 NO_REFERENCE = "no dock into the wild type ended with a pose, so there is nothing to compare with"
 CRYSTAL, CONSENSUS = "crystal", "consensus"
@@ -56,18 +58,24 @@ def heavy_pose(pose: Sequence[float], atom_map: Sequence[int], heavy_atoms: int)
 
 def symmetries(mol: Chem.Mol) -> np.ndarray:
     """The ways (m, n) to renumber a molecule's heavy atoms that leave it the same; stereo marks do not count."""
-    plain = Chem.RemoveHs(mol)
+    plain = Chem.RemoveAllHs(mol)
+    for end, holder in plain.GetSubstructMatches(CONJUGATED_END):
+        plain.GetAtomWithIdx(end).SetFormalCharge(0)
+        plain.GetBondBetweenAtoms(end, holder).SetBondType(Chem.BondType.SINGLE)
     matches = plain.GetSubstructMatches(plain, uniquify=False, useChirality=False, maxMatches=MOST_SYMMETRIES)
     return np.array(matches)
 
 
 def distances(ones: np.ndarray, others: np.ndarray, renumbered: np.ndarray) -> np.ndarray:
     """RMSD (Å) between poses (a, n, 3) and (b, n, 3) as (a, b), the least over renumberings (m, n), nothing moved."""
-    best = np.full((len(ones), len(others)), np.inf)
+    # |a - b|² = |a|² + |b|² - 2 a·b, and a renumbering changes the last term only: one matrix product for each.
+    centre = ones.mean(axis=(0, 1))
+    ones, others = ones - centre, others - centre
+    alike = np.full((len(ones), len(others)), -np.inf)
     for order in renumbered:
-        square = ((ones[:, None] - others[None][:, :, order]) ** 2).sum(-1).mean(-1)
-        best = np.minimum(best, square)
-    return np.asarray(np.sqrt(best))
+        alike = np.maximum(alike, ones.reshape(len(ones), -1) @ others[:, order].reshape(len(others), -1).T)
+    square = (ones**2).sum(axis=(1, 2))[:, None] + (others**2).sum(axis=(1, 2)) - 2 * alike
+    return np.asarray(np.sqrt(np.maximum(square, 0) / ones.shape[1]))
 
 
 def consensus(
@@ -82,7 +90,7 @@ def consensus(
 
 def crystal_pose(mol: Chem.Mol, crystal: Chem.Mol) -> np.ndarray | None:
     """Heavy atoms (n, 3) of the crystal ligand in the order of a molecule; None when it is another molecule."""
-    plain = Chem.RemoveHs(mol)
+    plain = Chem.RemoveAllHs(mol)
     if not crystal.GetNumAtoms() or Chem.MolToInchiKey(plain) != Chem.MolToInchiKey(crystal):
         return None
     # Charges and double bonds may be drawn otherwise: the skeleton decides, and the InChI has said that it is the same.

@@ -42,6 +42,7 @@ def diagram(mol: Chem.Mol, interactions: Sequence[Mapping[str, Any]]) -> str:
     """Draw a posed molecule without hydrogens and its ``interactions`` (as in domains.drug.interactions).
 
     One line for each residue and kind, the shortest; a residue that is touched hydrophobically and otherwise shows the other.
+    The legend is in both languages, one over the other: the page shows one of ``lang``.
     """
     shown = _strongest(interactions)
     drawing, atoms = _ligand(mol)
@@ -136,9 +137,9 @@ def _costs(
 
 
 def _line(one: Mapping[str, Any], start: np.ndarray, end: np.ndarray) -> str:
-    colour, dash, *_ = STYLES[one["kind"]]
+    colour, dash, en, zh = STYLES[one["kind"]]
     dashes = f' stroke-dasharray="{dash}"' if dash else ""
-    title = f"{one['residue']} {STYLES[one['kind']][2]}, {one['distance']:.1f} Å"
+    title = f"{one['residue']} {en} / {zh}, {one['distance']:.1f} Å"
     return (
         f'<line x1="{start[0]:.1f}" y1="{start[1]:.1f}" x2="{end[0]:.1f}" y2="{end[1]:.1f}" stroke="{colour}" '
         f'stroke-width="2" stroke-linecap="round"{dashes}><title>{escape(title)}</title></line>'

@@ -102,7 +102,10 @@ class VinaCli(Program):
 
 
 class Gnina(Program):
-    """gnina: Vina's search, poses ranked again by a neural network; the score stays Vina's energy."""
+    """gnina: Vina's search, poses ranked again by a neural network; the score stays Vina's energy.
+
+    It has no limit of evaluations, so that ``max_evals`` is not heeded: its coarse dock is a full search of exhaustiveness 1.
+    """
 
     binaries = ("gnina",)
     on_gpu = True
@@ -122,7 +125,7 @@ class Gnina(Program):
 
 
 class UniDock(Program):
-    """Uni-Dock: Vina's scoring with many short searches on a GPU."""
+    """Uni-Dock: Vina's scoring with many short searches on a GPU; their steps are its limit, ``max_evals`` is not heeded."""
 
     binaries = ("unidock",)
     on_gpu = True
@@ -144,7 +147,10 @@ class UniDock(Program):
 
 
 class AutoDockGpu(Program):
-    """AutoDock-GPU: AutoDock 4's scoring and genetic search, on grid maps that autogrid4 makes once a process."""
+    """AutoDock-GPU: AutoDock 4's scoring and genetic search, on grid maps that autogrid4 makes once a process.
+
+    Unlike Vina's, this scoring has an electrostatic term: a receptor whose charges are all zero is refused.
+    """
 
     binaries = ("autodock_gpu_128wi", "autodock_gpu_64wi", "autodock_gpu", "adgpu")
     grid_binaries = ("autogrid4",)
@@ -173,11 +179,13 @@ class AutoDockGpu(Program):
 
 
 def models(pdbqt: str, remark: str) -> Poses:
-    """Poses of a PDBQT file of several models, each with its score after this remark."""
+    """Poses of a PDBQT file of several models, each with its score after this remark; ValueError where one has none."""
     made: Poses = []
     for model in pdbqt.split("MODEL ")[1:]:
-        score = next(line.removeprefix(remark).split()[0] for line in model.splitlines() if line.startswith(remark))
-        made.append((float(score), atoms(model)))
+        scores = [words[0] for line in model.splitlines() if (words := line.partition(remark)[2].split())]
+        if not scores:
+            raise ValueError(f"a pose without its score ({remark.rstrip(':')})")
+        made.append((float(scores[0]), atoms(model)))
     return made
 
 
@@ -190,14 +198,28 @@ def docked(dlg: str) -> Poses:
     for model in dlg.split("DOCKED: MODEL")[1:]:
         energy = ENERGY.search(model)
         if energy:
-            lines = [line.removeprefix("DOCKED: ") for line in model.splitlines()]
+            lines = [line.removeprefix("DOCKED: ") for line in model.splitlines() if line.startswith("DOCKED: ")]
             made.append((float(energy[1]), atoms("\n".join(lines))))
     return sorted(made, key=lambda pose: pose[0])
 
 
+NO_CHARGES = "the receptor's charges are all zero, and AutoDock 4's scoring needs them"
+
+
+def charged(receptor: Path) -> bool:
+    """Whether a receptor as PDBQT has partial charges: those typed by our own rules have none, as Vina reads none."""
+    lines = receptor.read_text().splitlines()
+    return any(float(line[70:76]) for line in lines if line.startswith(("ATOM", "HETATM")))
+
+
 def grid(settings: DockSettings, folder: Path, ligand_types: Sequence[str], spacing: float) -> None:
-    """Write AutoDock 4's maps of the receptor's box; raises RuntimeError with autogrid4's last words."""
+    """Write AutoDock 4's maps of the receptor's box.
+
+    Raises ValueError for a receptor without charges, RuntimeError with autogrid4's last words.
+    """
     lines = [line for line in settings.path.read_text().splitlines() if line.startswith(("ATOM", "HETATM"))]
+    if not charged(settings.path):
+        raise ValueError(f"{settings.receptor}: {NO_CHARGES}")
     (folder / "receptor.pdbqt").write_text("\n".join(lines) + "\n")
     receptor_types = sorted({line[77:80].strip() for line in lines})
     # An even number of steps: the grid has a point in the middle.
@@ -222,6 +244,7 @@ class DockingEngine:
     title: str
     engine: type
     needs: tuple[tuple[str, ...], ...] = ()
+    reads_charges: bool = False
 
     @property
     def release(self) -> str:
@@ -241,12 +264,12 @@ class DockingEngine:
 
 
 ENGINES: Mapping[str, DockingEngine] = {
-    "vina": DockingEngine("AutoDock Vina 1.2.7 (Python package)", Dock),
+    "vina": DockingEngine("AutoDock Vina (Python package)", Dock),
     "vina-cli": DockingEngine("AutoDock Vina (program)", VinaCli, (VinaCli.binaries,)),
     "gnina": DockingEngine("gnina", Gnina, (Gnina.binaries,)),
     "unidock": DockingEngine("Uni-Dock", UniDock, (UniDock.binaries,)),
     "autodock-gpu": DockingEngine(
-        "AutoDock-GPU", AutoDockGpu, (AutoDockGpu.binaries, AutoDockGpu.grid_binaries)
+        "AutoDock-GPU", AutoDockGpu, (AutoDockGpu.binaries, AutoDockGpu.grid_binaries), reads_charges=True
     ),
 }  # fmt: skip
 

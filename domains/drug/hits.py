@@ -76,15 +76,20 @@ def join(
     return made
 
 
-def posed(hit: Mapping[str, Any]) -> Chem.Mol:
-    """The molecule without hydrogens, at the coordinates (Å) of its docked pose, with bond orders as prepared."""
+def placed(hit: Mapping[str, Any]) -> Chem.Mol:
+    """The molecule as prepared, its docked atoms at the coordinates (Å) of the pose; hydrogens on carbon stay behind."""
     mol = Chem.Mol(hit["mol"])
     conformer = mol.GetConformer()
     pose = hit["pose"]
     for at, index in enumerate(hit["atom_map"]):
         if index >= 0:
             conformer.SetAtomPosition(index, Point3D(*pose[3 * at : 3 * at + 3]))
-    return Chem.RemoveHs(mol)
+    return mol
+
+
+def posed(hit: Mapping[str, Any]) -> Chem.Mol:
+    """The docked molecule without any hydrogen, deuterium neither, with bond orders as prepared."""
+    return Chem.RemoveAllHs(placed(hit))
 
 
 def title(hit: Mapping[str, Any]) -> str:

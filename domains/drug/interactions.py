@@ -5,15 +5,15 @@ hydrogens at most. Each interaction names its atoms, so that pictures can draw i
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from rdkit import Chem, RDLogger
-from rdkit.Geometry import Point3D
 
 from domains.drug import pocket, protein
+from domains.drug.hits import placed
 from domains.drug.outcomes import Outcome
 from domains.drug.poses import ReceptorSettings, receptor_residues
 
@@ -61,10 +61,10 @@ class Interactions:
         around = mol.GetConformer().GetPositions()
         try:
             site = pocket.cut(self.residues, around, REBUILT)
-            found, by = self._by_prolif(mol, site), PROLIF
-            found += contacts(mol, site.omitted)
-        except (ValueError, RuntimeError, Chem.MolSanitizeException):  # a receptor or ligand that RDKit cannot read
+        except ValueError:  # no amino acid there, or atoms that make no valid molecule
             found, by = contacts(mol, protein.near(self.residues, around, TOUCHING)), DISTANCE
+        else:
+            found, by = [*self._by_prolif(mol, site), *contacts(mol, site.omitted)], PROLIF
         found.sort(key=lambda one: (_order(one["kind"]), one["residue"], one["distance"]))
         return {"outcome": Outcome.ok, "interactions": found, "interactions_by": by}
 
@@ -74,7 +74,7 @@ class Interactions:
         seen = self.fingerprint.generate(ligand, receptor, residues="all", metadata=True)
         return [
             {
-                "residue": str(residue),
+                "residue": site.residues[residue.number - 1].label,
                 "kind": kind,
                 "distance": float(one["distance"]),
                 "ligand_atoms": _heavy(mol, one["parent_indices"]["ligand"]),
@@ -103,24 +103,26 @@ def with_hydrogens(row: Mapping[str, Any]) -> Chem.Mol:
     Atoms that were docked keep their number in ``row["mol"]`` as the property PREPARED.
     Docking moves polar hydrogens only; the others still stand where the free conformer had them.
     """
-    mol = Chem.RWMol(Chem.Mol(row["mol"]))
-    conformer = mol.GetConformer()
-    for at, index in enumerate(row["atom_map"]):
-        if index >= 0:
-            conformer.SetAtomPosition(index, Point3D(*row["pose"][3 * at : 3 * at + 3]))
+    mol, docked = placed(row), set(row["atom_map"])
     for atom in mol.GetAtoms():
         atom.SetIntProp(PREPARED, atom.GetIdx())
-    docked = set(row["atom_map"])
-    left = [a.GetIdx() for a in mol.GetAtoms() if a.GetAtomicNum() == 1 and a.GetIdx() not in docked]
-    for index in sorted(left, reverse=True):
-        mol.RemoveAtom(index)
-    made = mol.GetMol()
-    Chem.SanitizeMol(made)
+        atom.SetAtomMapNum(int(atom.GetIdx() in docked))
+    made = Chem.RemoveHs(mol, _all_but_mapped())
+    for atom in made.GetAtoms():
+        atom.SetAtomMapNum(0)
     heavy_first = sorted(range(made.GetNumAtoms()), key=lambda at: made.GetAtomWithIdx(at).GetAtomicNum() == 1)
     return Chem.AddHs(Chem.RenumberAtoms(made, heavy_first), addCoords=True)
 
 
-def contacts(mol: Chem.Mol, residues: tuple[protein.Residue, ...] | list[protein.Residue]) -> list[dict[str, Any]]:
+def _all_but_mapped() -> Chem.RemoveHsParameters:
+    """RDKit's own removal: it keeps the count of a chiral centre's hydrogens, which taking out atoms does not."""
+    chosen = Chem.RemoveHsParameters()
+    chosen.removeMapped = False
+    chosen.removeIsotopes = chosen.removeDefiningBondStereo = True
+    return chosen
+
+
+def contacts(mol: Chem.Mol, residues: Iterable[protein.Residue]) -> list[dict[str, Any]]:
     """The closest pair of heavy atoms with each of these residues, where it is within TOUCHING."""
     heavy = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1]
     ligand = mol.GetConformer().GetPositions()[heavy]

@@ -14,15 +14,23 @@ from rdkit.Chem import rdchem
 from domains.drug.protein import DOUBLE, IONS, SINGLE, Residue, near, templates
 
 CARBOXYL = {"ASP": ("CG", "OD1", "OD2"), "GLU": ("CD", "OE1", "OE2")}
-# Longest bond between residues (Å): peptide C-N is 1.33, a disulfide 2.05.
-PEPTIDE, DISULFIDE, TO_HYDROGEN = 2.0, 2.5, 1.35
+# Å, the longest that counts as a bond: peptide C-N is 1.33, a disulfide 2.05, S-H 1.34.
+PEPTIDE, DISULFIDE, TO_HYDROGEN = 2.0, 2.5, 1.5
+
+# Atoms of a neighbour that close the pocket, by the one that its bond goes to.
+CLOSING = {"N": {"N", "CA"}, "C": {"CA", "CH3", "C", "O"}, "SG": {"CB", "SG"}}
+
+# Two residues and the names of their atoms that a bond joins.
+Link = tuple[Residue, Residue, tuple[str, str]]
 
 
 @dataclass(frozen=True, eq=False)
 class Pocket:
     """Residues around a ligand as one molecule; ``omitted`` have no known chemistry and are not in it.
 
-    Where the chain leaves the pocket, the next residue's backbone closes it, so that no bond is left open.
+    Where the chain leaves the pocket, the next residue's backbone closes it, so that no bond is left open; so does the other
+    half of a disulfide. Atoms of the molecule carry as residue number the place, from 1, of their residue in ``residues``:
+    numbers of a file repeat, and RDKit has no place for insertion codes that others read.
     """
 
     mol: Chem.Mol
@@ -38,20 +46,29 @@ def cut(residues: list[Residue], around: np.ndarray, within: float) -> Pocket:
         raise ValueError(f"no amino acid within {within:g} Å of the ligand")
     inside = {id(residue) for residue in known}
     parts: dict[int, tuple[Residue, set[str]]] = {id(residue): (residue, set(residue.names)) for residue in known}
-    links = list(_peptides(residues))
-    for before, after in links:
-        if id(before) in inside and id(after) not in inside:
-            parts.setdefault(id(after), (after, set()))[1].update({"N", "CA"})
-        if id(after) in inside and id(before) not in inside:
-            parts.setdefault(id(before), (before, set()))[1].update({"CA", "CH3", "C", "O"})
+    links = [*_peptides(residues), *_disulfides(residues)]
+    for one, other, (end, start) in links:
+        for mine, theirs, atom in ((one, other, start), (other, one, end)):
+            if id(mine) in inside and id(theirs) not in inside:
+                parts.setdefault(id(theirs), (theirs, set()))[1].update(CLOSING[atom])
     builder = _Builder(any("H" in residue.elements for residue in residues))
     for residue, names in parts.values():
         builder.add(residue, names)
-    builder.link([(before, after) for before, after in links if id(before) in parts and id(after) in parts])
-    return Pocket(builder.mol(), tuple(known), tuple(residue for residue in chosen if not residue.kind))
+    builder.link(links)
+    members = tuple(residue for residue, _ in parts.values())
+    return Pocket(builder.mol(), members, tuple(residue for residue in chosen if not residue.kind))
 
 
-def _peptides(residues: list[Residue]) -> Iterator[tuple[Residue, Residue]]:
+def _disulfides(residues: list[Residue]) -> Iterator[Link]:
+    """Pairs of cysteines that a disulfide joins."""
+    sulfurs = [residue for residue in residues if residue.kind == "CYS" and "SG" in residue.names]
+    for at, one in enumerate(sulfurs):
+        for other in sulfurs[:at]:
+            if np.linalg.norm(one.at("SG") - other.at("SG")) < DISULFIDE:
+                yield one, other, ("SG", "SG")
+
+
+def _peptides(residues: list[Residue]) -> Iterator[Link]:
     """Pairs of neighbours that a peptide bond joins."""
     ends = [(residue, residue.at("C")[0]) for residue in residues if residue.kind and "C" in residue.names]
     starts = [(residue, residue.at("N")[0]) for residue in residues if residue.kind and "N" in residue.names]
@@ -63,7 +80,7 @@ def _peptides(residues: list[Residue]) -> Iterator[tuple[Residue, Residue]]:
     distances, nearest = KDTree(nitrogens).query(carbons, distance_upper_bound=PEPTIDE)
     for (before, _), distance, at in zip(ends, distances, nearest, strict=True):
         if np.isfinite(distance) and starts[at][0] is not before:
-            yield before, starts[at][0]
+            yield before, starts[at][0], ("C", "N")
 
 
 def bare(residues: Iterable[Residue]) -> Chem.Mol:
@@ -75,7 +92,7 @@ def bare(residues: Iterable[Residue]) -> Chem.Mol:
             if element != "H":
                 atom = Chem.Atom(element)
                 atom.SetNoImplicit(True)
-                info = _info(f" {residue.names[at]:<3}"[:4], name, residue.number, residue.chain)
+                info = _info(f" {residue.names[at]:<3}"[:4], name, 0)
                 info.SetIsHeteroAtom(residue.kind in (None, "HOH", "ION"))
                 atom.SetMonomerInfo(info)
                 editable.AddAtom(atom)
@@ -86,8 +103,8 @@ def bare(residues: Iterable[Residue]) -> Chem.Mol:
     return editable.GetMol()
 
 
-def _info(name: str, residue: str, number: int, chain: str) -> Chem.AtomPDBResidueInfo:
-    return Chem.AtomPDBResidueInfo(name, 0, "", residue, number, chain, "", 1.0, 0.0, False)
+def _info(name: str, residue: str, number: int) -> Chem.AtomPDBResidueInfo:
+    return Chem.AtomPDBResidueInfo(name, 0, "", residue, number, "", "", 1.0, 0.0, False)
 
 
 class _Builder:
@@ -98,11 +115,12 @@ class _Builder:
         self.editable = Chem.RWMol()
         self.index: dict[tuple[int, str], int] = {}
         self.places: list[np.ndarray] = []
-        self.sulfurs: list[int] = []
+        self.residues = 0
 
     def add(self, residue: Residue, names: set[str]) -> None:
         """Take a residue's atoms of these names, with their bonds and hydrogens."""
         kind = residue.kind
+        self.residues += 1
         heavy = [at for at, name in enumerate(residue.names) if residue.elements[at] != "H" and name in names]
         for at in heavy:
             self.index[id(residue), residue.names[at]] = self._atom(residue, at)
@@ -115,13 +133,11 @@ class _Builder:
                 self.editable.AddBond(self.index[id(residue), one], self.index[id(residue), other], order)
         self._hydrogens(residue, heavy)
         self._protonate(residue, kind)
-        if kind == "CYS" and (id(residue), "SG") in self.index:
-            self.sulfurs.append(self.index[id(residue), "SG"])
 
     def _atom(self, residue: Residue, at: int) -> int:
         atom = Chem.Atom(residue.elements[at])
         name = f" {residue.names[at]:<3}"[:4]
-        atom.SetMonomerInfo(_info(name, residue.name, residue.number, residue.chain))
+        atom.SetMonomerInfo(_info(name, residue.name, self.residues))
         self.places.append(residue.xyz[at])
         return int(self.editable.AddAtom(atom))
 
@@ -168,6 +184,8 @@ class _Builder:
             self._charge(residue, double, 0 if self.has_hydrogens else 1)
         if kind == "LYS" and "NZ" in has:
             self._charge(residue, "NZ", 0 if self.has_hydrogens else 1)
+        if residue.name == "CYM" and "SG" in has:  # a thiolate, as on the iron of a haem
+            self._charge(residue, "SG", -1)
         if kind == "HIS" and {"CG", "ND1", "CD2", "CE1", "NE2"} <= set(has):
             delta, epsilon = (self._held(residue, name) > 0 for name in ("ND1", "NE2"))
             self._order(residue, "CG", "CD2", DOUBLE)
@@ -175,15 +193,11 @@ class _Builder:
             self._order(residue, "CE1", "NE2", DOUBLE if delta and not epsilon else SINGLE)
             self._order(residue, "ND1", "CE1", SINGLE if delta and not epsilon else DOUBLE)
 
-    def link(self, peptides: list[tuple[Residue, Residue]]) -> None:
-        """Join residues by peptide and disulfide bonds."""
-        for before, after in peptides:
-            if (id(before), "C") in self.index and (id(after), "N") in self.index:
-                self.editable.AddBond(self.index[id(before), "C"], self.index[id(after), "N"], SINGLE)
-        for at, one in enumerate(self.sulfurs):
-            for other in self.sulfurs[:at]:
-                if np.linalg.norm(self.places[one] - self.places[other]) < DISULFIDE:
-                    self.editable.AddBond(one, other, SINGLE)
+    def link(self, links: Iterable[Link]) -> None:
+        """Join the residues that are here by peptide and disulfide bonds."""
+        for one, other, (end, start) in links:
+            if (id(one), end) in self.index and (id(other), start) in self.index:
+                self.editable.AddBond(self.index[id(one), end], self.index[id(other), start], SINGLE)
 
     def mol(self) -> Chem.Mol:
         """The molecule with the hydrogens that were missing placed."""
@@ -200,5 +214,5 @@ class _Builder:
         for atom in full.GetAtoms():
             if atom.GetIdx() >= len(self.places):  # not by addResidueInfo, which takes minutes here
                 held = atom.GetNeighbors()[0].GetPDBResidueInfo()
-                atom.SetMonomerInfo(_info(" H  ", held.GetResidueName(), held.GetResidueNumber(), held.GetChainId()))
+                atom.SetMonomerInfo(_info(" H  ", held.GetResidueName(), held.GetResidueNumber()))
         return full

@@ -1,6 +1,6 @@
 """Whether a docked pose can be believed: PoseBusters' checks, and whether searches from several seeds agree on it.
 
-Both are flags beside a hit. Neither takes a molecule out: a reader decides.
+Both stand beside a hit; neither takes a molecule out: a reader decides.
 """
 
 import hashlib
@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 from rdkit import Chem, RDLogger
-from rdkit.Chem import rdMolAlign
 
 from domains.drug import protein
+from domains.drug.conservation import SAME_POSE, distances, symmetries
 from domains.drug.hits import posed
 from domains.drug.outcomes import Outcome
 from domains.drug.pocket import bare
@@ -36,10 +36,6 @@ OUTPUT = pa.schema(
 )
 # Å around the ligand; the checks look no further than 5.
 SURROUNDINGS = 10.0
-# Poses closer than this (Å) are the same answer: the usual line between a right and a wrong redocked pose.
-SAME_POSE = 2.0
-# Ways to lay a molecule on itself that are tried; a symmetric one has millions, which all say the same.
-MOST_MATCHES = 10_000
 
 
 class ReceptorSettings(Frozen):
@@ -102,13 +98,11 @@ class Consensus:
 
 def rmsd_matrix(mols: Sequence[Chem.Mol]) -> np.ndarray:
     """Heavy-atom RMSD (n, n) in Å between poses of one molecule: symmetric atoms exchanged, nothing aligned."""
-    apart = np.zeros((len(mols), len(mols)))
-    for at, one in enumerate(mols):
-        for other in range(at):
-            apart[at, other] = apart[other, at] = rdMolAlign.CalcRMS(
-                Chem.Mol(one), mols[other], maxMatches=MOST_MATCHES
-            )
-    return apart
+    xyz = np.array([mol.GetConformer().GetPositions() for mol in mols])
+    apart = distances(xyz, xyz, symmetries(mols[0]))
+    # A pose lies on itself exactly, and the way back is as far: rounding aside.
+    np.fill_diagonal(apart, 0)
+    return np.asarray(np.minimum(apart, apart.T))
 
 
 def clusters(apart: np.ndarray, within: float = SAME_POSE) -> np.ndarray:

@@ -48,7 +48,7 @@ class Prepare:
 
     def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Prepare the molecule of ``row["smiles"]``."""
-        mol = Chem.AddHs(Chem.MolFromSmiles(row["smiles"]))
+        mol = Chem.AddHs(_heavy_first(Chem.MolFromSmiles(row["smiles"])))
         if not self._embed(mol):
             return {"outcome": Outcome.no_3d, "reason": f"no conformer in {self.settings.embed_attempts} attempts"}
         self._relax(mol)
@@ -83,6 +83,12 @@ class Prepare:
             rdForceFieldHelpers.MMFFOptimizeMolecule(mol, mmffVariant="MMFF94s", maxIters=steps)
         elif rdForceFieldHelpers.UFFHasAllMoleculeParams(mol):
             rdForceFieldHelpers.UFFOptimizeMolecule(mol, maxIters=steps)
+
+
+def _heavy_first(mol: Chem.Mol) -> Chem.Mol:
+    # RDKit keeps deuterium and the hydrogens of an imine's stereo as atoms of a SMILES; all that read poses count heavy atoms.
+    order = sorted(range(mol.GetNumAtoms()), key=lambda at: mol.GetAtomWithIdx(at).GetAtomicNum() == 1)
+    return Chem.RenumberAtoms(mol, order)
 
 
 def _untyped(mol: Chem.Mol, message: str) -> str:

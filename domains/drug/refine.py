@@ -1,8 +1,9 @@
 """Relax a docked pose together with the side chains around it: MMFF94s on the pocket cut out of the receptor, on a CPU.
 
 The pocket is closed by its neighbours' backbone, which stands still; the ligand, side-chain atoms near it and hydrogens
-near it move. What comes out is a pose with fewer clashes. Its energies are in vacuum with a distance-dependent dielectric:
-they compare poses of one ligand in one pocket and say nothing about affinity.
+near it move. What comes out is a pose with fewer clashes. Its energies are MMFF94s's with a dielectric of 4 r instead of a
+solvent: relative, for poses of one ligand in one pocket, and not affinities. The complex's energy less that of its parts, as
+they stand, is the interaction energy; neither part is relaxed alone.
 """
 
 import time
@@ -16,7 +17,7 @@ from rdkit.Chem import rdForceFieldHelpers
 
 from domains.drug.interactions import PREPARED, with_hydrogens
 from domains.drug.outcomes import Outcome
-from domains.drug.pocket import cut
+from domains.drug.pocket import Pocket, cut
 from domains.drug.poses import ReceptorSettings, receptor_residues
 
 OUTPUT = pa.schema(
@@ -25,14 +26,10 @@ OUTPUT = pa.schema(
         ("moved", pa.float64()),  # RMSD (Å) of the ligand's heavy atoms to the docked pose
         ("clashes_before", pa.int32()),
         ("clashes_after", pa.int32()),
-        ("strain_relief", pa.float64()),  # kcal/mol by which the complex came down
-        ("interaction_energy", pa.float64()),  # kcal/mol, see INTERACTION_ENERGY
-        ("converged", pa.bool_()),
+        ("energy_drop", pa.float64()),  # kcal/mol by which the complex came down
+        ("interaction_energy", pa.float64()),  # kcal/mol
+        ("converged", pa.bool_()),  # seldom: STEPS are for the clashes, which go first
     ]
-)
-INTERACTION_ENERGY = (
-    "MMFF94s energy of the complex less its parts, in vacuum: relative, for poses of one ligand in one pocket; not an affinity",
-    "MMFF94s 复合物能量减去各部分能量（真空）：仅用于同一配体在同一口袋中构象的相对比较，不是亲和力",
 )
 POCKET, FREE = 6.0, 5.0  # Å around the ligand: residues taken, atoms that may move
 NONBONDED = 8.0  # Å
@@ -56,38 +53,48 @@ class Refine:
     def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Relax one pose."""
         ligand = with_hydrogens(row)
-        docked = ligand.GetConformer().GetPositions()
         try:
-            pocket = cut(self.residues, docked, POCKET)
-        except (ValueError, Chem.MolSanitizeException) as error:
+            site = cut(self.residues, ligand.GetConformer().GetPositions(), POCKET)
+        except ValueError as error:  # no amino acid there, or atoms that make no valid molecule
             return {"outcome": Outcome.no_force_field, "reason": str(error)[:200]}
-        if pocket.omitted:
-            names = ", ".join(residue.label for residue in pocket.omitted)
-            return {"outcome": Outcome.no_force_field, "reason": f"the pocket holds {names}"}
-        for name, mol in (("ligand", ligand), ("pocket", pocket.mol)):
-            if not rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
-                return {"outcome": Outcome.no_force_field, "reason": f"MMFF94 has no type for an atom of the {name}"}
+        problem = _unknown(ligand, site)
+        if problem:
+            return {"outcome": Outcome.no_force_field, "reason": problem}
         started = time.perf_counter()
-        complex_ = Chem.CombineMols(ligand, pocket.mol)
-        Chem.SanitizeMol(complex_)
-        before, after, left = _minimise(complex_, _fixed(ligand, pocket.mol))
-        refined = complex_.GetConformer().GetPositions()
-        heavy = _heavy(ligand)
-        moved = float(np.sqrt(((refined - np.r_[docked, refined[len(docked) :]])[heavy] ** 2).sum(axis=1).mean()))
-        if not np.isfinite([before, after]).all() or moved > MOST_MOVED or after > before:
-            reason = f"energy {before:.4g} to {after:.4g} kcal/mol, ligand moved {moved:.1f} Å"
-            return {"outcome": Outcome.implausible, "reason": reason, "engine_s": time.perf_counter() - started}
-        return {
-            "outcome": Outcome.ok,
-            "refined": _pose(row, ligand, refined),
-            "moved": moved,
-            "clashes_before": clashes(Chem.CombineMols(ligand, pocket.mol), ligand.GetNumAtoms()),
-            "clashes_after": clashes(complex_, ligand.GetNumAtoms()),
-            "strain_relief": before - after,
-            "interaction_energy": _interaction(complex_, ligand, pocket.mol),
-            "converged": left == 0,
-            "engine_s": time.perf_counter() - started,
-        }
+        made = _relaxed(row, ligand, site.mol)
+        return {**made, "engine_s": time.perf_counter() - started}
+
+
+def _unknown(ligand: Chem.Mol, site: Pocket) -> str:
+    """What the force field does not know; empty where it knows all."""
+    if site.omitted:
+        return f"the pocket holds {', '.join(residue.label for residue in site.omitted)}"
+    parts = (("ligand", ligand), ("pocket", site.mol))
+    unknown = [name for name, mol in parts if not rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol)]
+    return f"MMFF94 has no type for an atom of the {unknown[0]}" if unknown else ""
+
+
+def _relaxed(row: Mapping[str, Any], ligand: Chem.Mol, pocket: Chem.Mol) -> dict[str, Any]:
+    """Minimise, and judge what came out."""
+    atoms, docked = ligand.GetNumAtoms(), Chem.CombineMols(ligand, pocket)
+    complex_ = Chem.Mol(docked)
+    Chem.SanitizeMol(complex_)
+    before, after, converged = _minimise(complex_, _fixed(ligand, pocket))
+    old, new = (mol.GetConformer().GetPositions()[_heavy(ligand)] for mol in (docked, complex_))
+    moved = float(np.sqrt(((new - old) ** 2).sum(axis=1).mean()))
+    if not np.isfinite([before, after]).all() or moved > MOST_MOVED or after > before:
+        reason = f"energy {before:.4g} to {after:.4g} kcal/mol, ligand moved {moved:.1f} Å"
+        return {"outcome": Outcome.implausible, "reason": reason}
+    return {
+        "outcome": Outcome.ok,
+        "refined": _pose(row, ligand, complex_.GetConformer().GetPositions()),
+        "moved": moved,
+        "clashes_before": clashes(docked, atoms),
+        "clashes_after": clashes(complex_, atoms),
+        "energy_drop": before - after,
+        "interaction_energy": _interaction(complex_, ligand, pocket),
+        "converged": converged,
+    }
 
 
 def _heavy(mol: Chem.Mol) -> list[int]:
@@ -119,14 +126,14 @@ def _fixed(ligand: Chem.Mol, pocket: Chem.Mol) -> list[int]:
     return still
 
 
-def _minimise(mol: Chem.Mol, fixed: list[int]) -> tuple[float, float, int]:
-    """Energies (kcal/mol) before and after, and 0 where it converged; moves the molecule's conformer."""
+def _minimise(mol: Chem.Mol, fixed: list[int]) -> tuple[float, float, bool]:
+    """Energies (kcal/mol) before and after, and whether it converged; moves the molecule's conformer."""
     field = _field(mol)
     for index in fixed:
         field.AddFixedPoint(index)
     before = float(field.CalcEnergy())
-    left = int(field.Minimize(maxIts=STEPS, forceTol=1e-2, energyTol=1e-4))
-    return before, float(field.CalcEnergy()), left
+    more_needed = field.Minimize(maxIts=STEPS, forceTol=1e-2, energyTol=1e-4)
+    return before, float(field.CalcEnergy()), not more_needed
 
 
 def _interaction(complex_: Chem.Mol, ligand: Chem.Mol, pocket: Chem.Mol) -> float:
@@ -160,7 +167,7 @@ def clashes(complex_: Chem.Mol, ligand_atoms: int) -> int:
 
 
 def dynamics() -> tuple[str, str]:
-    """Why molecular dynamics of the complex is not run, in English and Chinese.
+    """Why molecular dynamics of the complex was not run, in English and Chinese.
 
     A CPU core makes 0.25 ns a day of it, and no ligand force field for OpenMM is among this project's packages.
     """
@@ -169,5 +176,5 @@ def dynamics() -> tuple[str, str]:
     found = [Platform.getPlatform(at).getName() for at in range(Platform.getNumPlatforms())]
     gpu = [name for name in found if name in GPU_PLATFORMS]
     if not gpu:
-        return "not run: no GPU platform", "未运行：没有 GPU 平台"
-    return f"not run: no force field for ligands ({gpu[0]} is there)", f"未运行：缺少配体力场（已有 {gpu[0]}）"
+        return "OpenMM finds no GPU platform here", "此处 OpenMM 未找到 GPU 平台"
+    return f"{gpu[0]} is there, but no force field for ligands", f"已有 {gpu[0]}，但缺少配体力场"

@@ -58,7 +58,7 @@
     function written(ratio, colours) {
       const touched = new Set(data.poses[pose].h.map((bond) => bond.r));
       context.textAlign = "center"; context.lineJoin = "round"; context.setLineDash([]);
-      data.labels.map((label) => [label[0], project(label.slice(1).map((value) => value / 100))])
+      data.poses[pose].n.map((at) => data.labels[at]).map((label) => [label[0], project(label.slice(1).map((value) => value / 100))])
         .sort((one, other) => one[1][2] - other[1][2]).forEach(([name, p]) => {
           context.font = (touched.has(name) ? "700 12" : "10.5").replace(/[\d.]+$/, (size) => size * ratio + "px system-ui,sans-serif");
           context.globalAlpha = touched.has(name) ? 1 : 0.8 - fog(p[2], 0.8);

@@ -19,7 +19,8 @@ from domains.drug.pocket import DISULFIDE
 
 POCKET = 5.0  # Å around the poses whose residues are shown
 MARGIN = 3.0  # Å shown around the poses at first
-DRAWN = ("HBDonor", "HBAcceptor", "Anionic", "Cationic", "XBDonor", "XBAcceptor", "MetalAcceptor")
+# Drawn as dashes between the middles of their atoms; what is hydrophobic or only near would fill the picture.
+DRAWN = [kind for kind in STYLES if kind not in ("Hydrophobic", "Contact")]
 # Å: heavy atoms closer than this are drawn as bonded.
 BONDED = 1.95
 
@@ -29,6 +30,7 @@ STYLE = """<style>
 .view3d .bar { display:flex; flex-wrap:wrap; gap:6px; padding:7px 9px; border-top:1px solid #e2e8f0; font-size:12.5px; align-items:center; height:auto }
 .view3d button { font:inherit; border:1px solid #cbd5e1; border-radius:6px; background:transparent; color:inherit; padding:2px 9px; cursor:pointer }
 .view3d button[aria-pressed=true] { background:#0f766e; border-color:#0f766e; color:#fff } .view3d .hint { margin-left:auto; opacity:.65 }
+.view3d .keys { gap:3px 14px; border-top:0; padding-top:0 } .view3d .keys i { display:inline-block; width:22px; border-top:2px dashed; vertical-align:middle }
 .view3d[data-theme=dark] { background:#0f172a; color:#e2e8f0; border-color:#334155 } .view3d[data-theme=dark] .bar { border-color:#334155 }
 </style>"""
 
@@ -45,7 +47,6 @@ def viewer_html(
     mols: Sequence[Chem.Mol],
     names: Sequence[str],
     interactions: Sequence[Sequence[Mapping[str, Any]]] = (),
-    theme: str = "light",
 ) -> str:
     """A view of one or more posed molecules (Å, in the receptor's frame) in the pocket of a receptor as PDB or PDBQT text.
 
@@ -55,10 +56,10 @@ def viewer_html(
     if not mols or len(names) != len(mols) or (interactions and len(interactions) != len(mols)):
         raise ValueError(f"{len(mols)} poses with {len(names)} names and {len(interactions)} lists of interactions")
     residues = protein.read(receptor_block)
-    poses = [Chem.RemoveHs(mol) for mol in mols]
+    poses = [Chem.RemoveAllHs(mol) for mol in mols]
     around = np.concatenate([mol.GetConformer().GetPositions() for mol in poses])
     shown = protein.near(residues, around, POCKET)
-    centre, spin = _frame(poses[0].GetConformer().GetPositions())
+    centre, spin, half = _frame(poses[0].GetConformer().GetPositions(), around)
 
     def packed(xyz: np.ndarray) -> list[int]:
         """Hundredths of an Å in the view's own frame."""
@@ -66,21 +67,21 @@ def viewer_html(
 
     pocket = _pocket(shown)
     contacts = interactions or [()] * len(poses)
-    turned = np.abs((around - centre) @ spin).max(axis=0) + MARGIN
     data = {
-        "radius": round(float(turned.max()), 2),
-        "extent": [round(float(half), 2) for half in turned[:2]],
+        "radius": round(float(half.max()), 2),
+        "extent": [round(float(one), 2) for one in half[:2]],
         "pocket": {"e": pocket[0], "x": packed(pocket[1]), "b": pocket[2]},
         "labels": [[residue.label, *packed(_label_at(residue))] for residue in shown],
         "poses": [
-            {**_sticks(mol, packed), "h": _dashed(mol, ones, residues, packed)}
+            {**_sticks(mol, packed), "h": _dashed(mol, ones, residues, packed), "n": _around(mol, shown)}
             for mol, ones in zip(poses, contacts, strict=True)
         ],
     }
-    return _figure(data, names, theme)
+    seen = {one["kind"] for ones in contacts for one in ones}
+    return _figure(data, names, [kind for kind in DRAWN if kind in seen])
 
 
-def _figure(data: Mapping[str, Any], names: Sequence[str], theme: str) -> str:
+def _figure(data: Mapping[str, Any], names: Sequence[str], kinds: Sequence[str]) -> str:
     # "<" would let a name end the script element.
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     buttons = "".join(
@@ -88,22 +89,39 @@ def _figure(data: Mapping[str, Any], names: Sequence[str], theme: str) -> str:
         for at, name in enumerate(names)
     )
     return (
-        f'<figure class="view3d" data-theme="{escape(theme)}"><script type="application/json">{text}</script>'
+        f'<figure class="view3d"><script type="application/json">{text}</script>'
         '<canvas tabindex="0" role="img" aria-label="3D view of the docked pose / 对接构象三维视图"></canvas>'
         f'<div class="bar">{buttons}'
         '<button type="button" data-labels aria-pressed="true"><span lang="en">Residues</span><span lang="zh">残基</span></button>'
         '<button type="button" data-night aria-pressed="false"><span lang="en">Dark</span><span lang="zh">深色</span></button>'
         '<span class="hint"><span lang="en">drag: turn · wheel or pinch: zoom · double click: reset</span>'
-        '<span lang="zh">拖动旋转 · 滚轮或双指缩放 · 双击复位</span></span></div></figure>'
+        '<span lang="zh">拖动旋转 · 滚轮或双指缩放 · 双击复位</span></span></div>'
+        f"{_keys(kinds)}</figure>"
     )
 
 
-def _frame(xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centre and rotation (3, 3) that lay a ligand's long axes into the screen; never a mirror image."""
-    centre = xyz.mean(axis=0)
-    axes = np.linalg.svd(xyz - centre, full_matrices=True)[2]
+def _keys(kinds: Sequence[str]) -> str:
+    """What the dashes mean."""
+    keys = "".join(
+        f'<span><i style="border-color:{STYLES[kind][0]}"></i> <span lang="en">{STYLES[kind][2]}</span>'
+        f'<span lang="zh">{STYLES[kind][3]}</span></span>'
+        for kind in kinds
+    )
+    return f'<div class="bar keys">{keys}</div>' if keys else ""
+
+
+def _frame(xyz: np.ndarray, around: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rotation (3, 3) that lays a ligand's long axes into the screen, never a mirror image; centre and half edges of it all."""
+    axes = np.linalg.svd(xyz - xyz.mean(axis=0), full_matrices=True)[2]
     axes[2] *= np.sign(np.linalg.det(axes)) or 1.0
-    return centre, axes.T
+    low, high = (around @ axes.T).min(axis=0), (around @ axes.T).max(axis=0)
+    return (low + high) / 2 @ axes, axes.T, (high - low) / 2 + MARGIN
+
+
+def _around(mol: Chem.Mol, shown: Sequence[protein.Residue]) -> list[int]:
+    """The residues around one pose, by their place: only those are labelled with it."""
+    near = {id(residue) for residue in protein.near(shown, mol.GetConformer().GetPositions(), POCKET)}
+    return [at for at, residue in enumerate(shown) if id(residue) in near]
 
 
 def _pocket(shown: Sequence[protein.Residue]) -> tuple[list[str], np.ndarray, list[int]]:
@@ -134,7 +152,7 @@ def _sticks(mol: Chem.Mol, packed: Any) -> dict[str, Any]:
 def _dashed(
     mol: Chem.Mol, ones: Sequence[Mapping[str, Any]], residues: Sequence[protein.Residue], packed: Any
 ) -> list[dict[str, Any]]:
-    """Lines between the middles of the atoms of each directed interaction; residues with one label are told by distance."""
+    """A line for each interaction of DRAWN; of residues with one label, as copies without chain letters have, to the nearest."""
     ligand = mol.GetConformer().GetPositions()
     made: list[dict[str, Any]] = []
     for one in ones:

@@ -91,7 +91,7 @@ def test_the_report_stands_alone_escapes_names_and_speaks_both_languages(finishe
         "14 candidates came in, 3 more were made of them, 14 ended with a named outcome on the way, 3 reached the end"
         in page
     )
-    assert "What it touches" in page
+    assert "Interactions with the receptor" in page
     assert 'class="view3d"' in page
     assert "sn0" in page
     assert "sn1" in page
@@ -233,7 +233,7 @@ def test_a_nights_screen_with_everything_that_can_be_asked_for(flow, monkeypatch
     assert len(hits) == 3
     assert all(hit["spread"] >= 0 and hit["risks"] >= 0 for hit in hits)
     page = Path(result["report"]).read_text()
-    for words in ("the budget was spent", "minimised in the pocket", "ADMET-AI", "not run: no GPU platform"):
+    for words in ("the budget was spent", "minimised in the pocket", "ADMET-AI", "Molecular dynamics was not run"):
         assert words in page
 
 

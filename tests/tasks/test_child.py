@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from tasks.child import Answer, Child, EngineFailed, Lost
-from tests.engines import Doubler, Settings, Unbuildable, hungry
+from tests.engines import Doubler, Settings, Unbuildable, filling, hungry, reserving
 
 MEMORY = 4 * 2**30
 
@@ -95,3 +95,24 @@ def test_memory_is_limited():
         assert lost.outcome in ("engine_error", "died")
     finally:
         child.close()
+
+
+def test_a_child_with_devices_may_reserve_addresses_but_not_hold_memory():
+    child = Child(2**29, {"CUDA_VISIBLE_DEVICES": "0"})
+    try:
+        child.open(reserving, Settings())
+        assert child.call(64 * 2**30, 30).result == 64 * 2**30
+        child.open(filling, Settings(delay_s=30))
+        lost = child.call(2**30, 60)
+        assert lost.outcome == "died"
+        assert "its limit is 0.5" in lost.reason
+        child.open(filling, Settings(delay_s=30))
+        assert child.call(2**20, 1.5) == Lost("timeout", "stopped after 2 s")
+    finally:
+        child.close()
+    plain = Child(4 * 2**30)
+    try:
+        plain.open(reserving, Settings())
+        assert isinstance(plain.call(64 * 2**30, 30), Lost)
+    finally:
+        plain.close()

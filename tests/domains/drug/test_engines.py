@@ -216,6 +216,25 @@ def test_a_program_that_is_not_here_says_what_was_looked_for(settings, tmp_path,
         engines.Gnina(settings)
 
 
+def test_a_pose_without_a_score_and_a_log_with_more_after_its_poses():
+    with pytest.raises(ValueError, match="a pose without its score"):
+        engines.models("MODEL 1\nATOM\nENDMDL\n", "REMARK VINA RESULT:")
+    atom = "ATOM      1  C   LIG A   1       1.000   2.000   3.000  0.00  0.00     0.000 C "
+    energy = "USER    Estimated Free Energy of Binding    =  -5.10 kcal/mol"
+    log = f"DOCKED: MODEL        1\nDOCKED: {energy}\nDOCKED: {atom}\nDOCKED: ENDMDL\nsummary\n{atom}\n"
+    ((score, xyz),) = engines.docked(log)
+    assert (score, xyz.tolist()) == (-5.1, [[1.0, 2.0, 3.0]])
+
+
+def test_autodock_refuses_a_receptor_without_charges(settings, tmp_path):
+    assert engines.charged(settings.path)
+    bare = tmp_path / "bare.pdbqt"
+    lines = [line[:70] + " 0.000" + line[76:] for line in settings.path.read_text().splitlines() if line[:4] == "ATOM"]
+    bare.write_text("\n".join(lines))
+    with pytest.raises(ValueError, match="EGFR: the receptor's charges are all zero"):
+        engines.grid(settings.model_copy(update={"path": bare}), tmp_path, ("C",), 0.375)
+
+
 @pytest.mark.slow
 def test_autogrid_makes_maps_of_a_shipped_receptor(settings, tmp_path):
     if not engines.shutil.which("autogrid4"):

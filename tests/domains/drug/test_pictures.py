@@ -1,6 +1,7 @@
 """The 2D diagram and the 3D view: what is in them, and the view in a real browser."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -16,7 +17,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 from websockets.sync.client import connect
 
-from domains.drug import diagram, hits, interactions, poses, receptors, view3d
+from domains.drug import diagram, hits, interactions, poses, view3d
 from tests.domains.drug.abl1 import crystal_row, receptor_pdb, shifted
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -29,7 +30,7 @@ def imatinib(tmp_path_factory):
     row = crystal_row()
     path = tmp_path_factory.mktemp("abl1") / "abl1.pdb"
     path.write_text(receptor_pdb())
-    sha256 = receptors.hashlib.sha256(path.read_bytes()).hexdigest()
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     engine = interactions.Interactions(poses.ReceptorSettings(receptor_sha256=sha256, path=path))
     return row, engine(row)["interactions"]
 
@@ -104,7 +105,20 @@ def test_a_view_holds_the_pocket_and_its_true_distances(imatinib):
     assert len(lengths) >= 5
     assert all(2.4 < length < 4.6 for length in lengths)
     assert data["poses"][1]["h"] == []
+    assert view(imatinib).count('<i style="border-color') == len({bond["c"] for bond in data["poses"][0]["h"]}) == 2
     assert len(view(imatinib)) < 40_000
+
+
+def test_the_view_holds_all_poses_and_labels_what_is_around_each(imatinib):
+    row, _ = imatinib
+    mols = [hits.posed(row), hits.posed(shifted(row, (14.0, 0.0, 0.0)))]
+    data = embedded(view3d.viewer_html(receptor_pdb(), mols, ["here", "there"]))
+    corners = np.concatenate([np.array(pose["x"]).reshape(-1, 3)[:, :2] / 100 for pose in data["poses"]])
+    assert np.abs(corners).max(axis=0) == pytest.approx(np.array(data["extent"]) - view3d.MARGIN, abs=0.02)
+    here, there = ({data["labels"][at][0] for at in pose["n"]} for pose in data["poses"])
+    assert "MET318.A" in here - there
+    assert there - here
+    assert {label[0] for label in data["labels"]} == here | there
 
 
 def test_names_cannot_leave_their_place(imatinib):
