@@ -5,11 +5,19 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from domains.drug.check import check as check_screening
+from domains.drug.check import outline as outline_screening
 from domains.drug.request import ScreeningRequest
 from domains.drug.variants import VariantsRequest
 from domains.drug.variants import check as check_variants
+from domains.drug.variants import outline as outline_variants
 from domains.errors import InvalidRequest, closest
+from domains.materials.cathode_request import CathodeRequest
+from domains.materials.cathode_request import check as check_cathode
+from domains.materials.request import MaterialsRequest
+from domains.materials.superconductor_request import SuperconductorRequest
+from domains.materials.superconductor_request import check as check_superconductor
 from domains.model import Frozen
+from domains.request import Outline
 
 
 class Planned(Protocol):
@@ -49,6 +57,20 @@ class Pipeline:
     table: str
     table_title: str
     files: tuple[str, ...]
+    packages: tuple[str, ...]  # of its science: their versions are part of a run's provenance
+    # Its stages in a moment, where the check takes long or needs what is not here yet; None: the check tells.
+    outline: Callable[[Any], Outline] | None = None
+
+
+DRUG_PACKAGES = ("rdkit", "meeko", "vina", "dockstring", "dimorphite-dl", "posebusters", "prolif", "openmm", "pdbfixer")
+MATERIALS_PACKAGES = ("torch", "chgnet", "sevenn", "ase", "pymatgen", "spglib", "phonopy", "jarvis-tools")
+
+
+def check_materials(request: MaterialsRequest) -> Checked:
+    """Checked when it is asked for: the potentials' libraries take seconds to import."""
+    from domains.materials.check import check
+
+    return check(request)
 
 
 PIPELINES = {
@@ -63,6 +85,8 @@ PIPELINES = {
             "hits",
             "Top hits",
             ("hits.csv", "hits.sdf"),
+            DRUG_PACKAGES,
+            outline_screening,
         ),
         Pipeline(
             "drug-variants",
@@ -73,6 +97,41 @@ PIPELINES = {
             "conservation",
             "Pose conservation",
             ("conservation.csv", "poses.sdf"),
+            DRUG_PACKAGES,
+            outline_variants,
+        ),
+        Pipeline(
+            "materials-screening",
+            "Search chemical systems for stable crystals with neural potentials",
+            "用神经网络势搜索化学体系中的稳定晶体",
+            MaterialsRequest,
+            check_materials,
+            "candidates",
+            "Candidates",
+            ("candidates.csv", "structures/", "dft/", "relaxed.parquet"),
+            MATERIALS_PACKAGES,
+        ),
+        Pipeline(
+            "materials-cathode",
+            "Voltage curve, volume change and migration barrier of insertion hosts",
+            "正极宿主的电压曲线、体积变化与迁移势垒",
+            CathodeRequest,
+            check_cathode,
+            "cathodes",
+            "Cathodes",
+            ("cathodes.csv", "structures/"),
+            MATERIALS_PACKAGES,
+        ),
+        Pipeline(
+            "materials-superconductor",
+            "Test the lattices of metals, and compute or hand off their electron-phonon coupling",
+            "检验金属晶格稳定性，计算或移交电声耦合",
+            SuperconductorRequest,
+            check_superconductor,
+            "materials",
+            "Superconductors",
+            ("superconductors.csv", "structures/", "inputs/"),
+            MATERIALS_PACKAGES,
         ),
     )
 }
@@ -89,3 +148,8 @@ def pipeline(name: str) -> Pipeline:
             ", ".join(PIPELINES),
         )
     return PIPELINES[name]
+
+
+def packages_of(name: str) -> tuple[str, ...]:
+    """The packages of a pipeline's science; none for a name that is no pipeline's."""
+    return PIPELINES[name].packages if name in PIPELINES else ()

@@ -11,7 +11,7 @@ from typing import Any
 
 from cluster.topology import Topology
 
-PACKAGES = ("ai4s", "prefect", "dask", "distributed", "pyarrow", "numpy", "rdkit", "meeko", "vina", "dockstring")
+PACKAGES = ("ai4s", "prefect", "dask", "distributed", "pyarrow", "numpy", "scipy")
 
 
 def package_version(name: str) -> str:
@@ -32,12 +32,14 @@ def _cpu() -> str:
         return platform.processor()
 
 
-def provenance(started: float, profile: str, topologies: Sequence[Topology]) -> dict[str, Any]:
-    """Versions, machine, place and time of a run as a JSON-ready mapping."""
+def provenance(
+    started: float, profile: str, topologies: Sequence[Topology], packages: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Versions, machine, place and time of a run as a JSON-ready mapping; ``packages`` are those of its science."""
     return {
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "python": sys.version.split()[0],
-        "packages": {name: package_version(name) for name in PACKAGES},
+        "packages": {name: package_version(name) for name in (*PACKAGES, *packages)},
         "machine": {"system": platform.platform(), "cpu": _cpu(), "cores": os.cpu_count()},
         "profile": profile,
         "hubs": [one.model_dump(mode="json", include={"name", "title", "tree"}) for one in topologies],

@@ -13,11 +13,12 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from tasks.asked import ANSWER, asked
 from tasks.figures import timeline
 from tasks.hub.ran import by_worker, ran_map
 from tasks.outcomes import OK, ShardSummary, StageSummary
 from tasks.run import PROVENANCE, Run
-from tasks.store import write_atomic
+from tasks.store import write_atomic, write_json
 from tasks.traffic import by_level
 from tasks.words import Text, duration
 
@@ -70,6 +71,7 @@ def write_report(run: Run, findings: Findings) -> str:
     stages = run.stages
     ended = sum(stage.ended for stage in stages)
     counted = [stage for stage in stages if not stage.annotates]
+    sentence = asked(run.store.root, _held(stages))
     page = (
         environment("tasks")
         .get_template("report.html.j2")
@@ -78,6 +80,7 @@ def write_report(run: Run, findings: Findings) -> str:
             started=datetime.fromtimestamp(run.started, UTC).strftime("%Y-%m-%d %H:%M UTC"),
             heading=findings.heading,
             answer=findings.answer,
+            asked=sentence,
             notes=findings.notes,
             tiles=[*findings.tiles, *_cost_tiles(run)],
             sections=findings.sections,
@@ -96,6 +99,8 @@ def write_report(run: Run, findings: Findings) -> str:
             request_yaml=yaml.safe_dump(run.request.identity(), sort_keys=False, allow_unicode=True),
         )
     )
+    said = {"answer": findings.answer._asdict(), "notes": [note._asdict() for note in findings.notes]}
+    write_json(run.store.root / ANSWER, said)
     path = run.store.root / "report.html"
     write_atomic(path, page.encode())
     return str(path)
@@ -132,12 +137,17 @@ def _funnel_row(stage: StageSummary) -> dict[str, Any]:
 
 def engine_share(stages: Sequence[StageSummary]) -> float:
     """Share of the chip-seconds of all shards that were spent inside an engine."""
-    held = sum(stage.chip_s for stage in stages if stage.chips_held)
+    held = _held(stages)
     return sum(stage.engine_s for stage in stages) / held if held else 0.0
 
 
+def _held(stages: Sequence[StageSummary]) -> float:
+    """Chip-seconds that shards held a chip."""
+    return sum(stage.chip_s for stage in stages if stage.chips_held)
+
+
 def _cost_tiles(run: Run) -> list[Tile]:
-    held = sum(stage.chip_s for stage in run.stages if stage.chips_held)
+    held = _held(run.stages)
     return [
         Tile(duration(_at_work(run.stages)), "at work, pauses not counted", "实际运行时长（不含中断）"),
         Tile(f"{held:,.0f}", f"chip-seconds on {run.slots} chips", f"芯片·秒（{run.slots} 个芯片）"),

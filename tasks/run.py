@@ -12,7 +12,7 @@ from cluster.hub import loads_of
 from cluster.launch import Pod, resolve, start
 from cluster.need import Need
 from cluster.topology import Topology
-from domains.templates import Checked
+from domains.templates import Checked, packages_of
 from tasks.outcomes import StageSummary
 from tasks.progress import RunProgress
 from tasks.provenance import provenance
@@ -117,7 +117,7 @@ def open_run(pipeline: str, request: Request, checked: Checked) -> Iterator[Run]
             hours = Settings().budgets
             budgets = [3600 * hours[part] if part in hours else None for part in parts]
             run = Run(pipeline, request, store, pods, stack.enter_context(RunProgress()), budgets)
-            _note_session(store, provenance(run.started, profile, topologies))
+            _note_session(store, provenance(run.started, profile, topologies, packages_of(pipeline)))
             for pod in pods:
                 if pod.hub_map:
                     run.progress.tell(f"hub map: {pod.hub_map}")

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import import_module
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 import numpy as np
 
 from domains.errors import InvalidRequest
 from domains.materials.crystal import Crystal
+from domains.model import Frozen
 
 Want = Literal["energy", "forces"]
 
@@ -78,3 +79,29 @@ def load(name: str) -> Potential:
         raise InvalidRequest(
             "potential", name, f"{error.name} is not installed", "pip install 'ai4s[materials]', or the potential emt"
         ) from None
+
+
+class Identity(Frozen):
+    """Which potential, down to its weights: part of the settings of every stage that uses one."""
+
+    name: str
+    version: str
+    weights_sha256: str
+    convention: Convention
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        """Of a potential's name; raises InvalidRequest as :func:`load`."""
+        found = load(name)
+        return cls(name=name, version=found.version, weights_sha256=found.weights_sha256, convention=found.convention)
+
+    def load(self) -> Potential:
+        """The potential itself, on whatever machine this is.
+
+        Raises:
+            ValueError: the one here has other weights or is of another version.
+        """
+        here = type(self).of(self.name)
+        if here != self:
+            raise ValueError(f"{self.name} here is not the potential that the run began with: {here} instead of {self}")
+        return load(self.name)

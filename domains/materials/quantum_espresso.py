@@ -1,0 +1,237 @@
+"""Electron-phonon coupling by Quantum ESPRESSO: pw.x twice, ph.x, q2r.x, matdyn.x; run where they are found, else handed off.
+
+The programs are looked for in AI4S_QE_BIN, then on PATH; pseudopotentials in ESPRESSO_PSEUDO, else where Debian keeps them
+beside the programs. The chain is the interpolation on two k meshes of Wierzbowska, de Gironcoli and Giannozzi (arXiv
+cond-mat/0504077): the dense mesh holds the Fermi surface, the other one the phonons.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pydantic import Field
+
+from domains.drug import command
+from domains.materials import dft
+from domains.materials.crystal import Crystal
+from domains.materials.outcomes import Outcome
+from domains.materials.superconductivity import MU_STAR, Coupling, critical_temperature
+from domains.model import Frozen
+
+PROGRAMS = ("pw.x", "ph.x", "q2r.x", "matdyn.x")
+# Seconds: aluminium takes 80 in all; a cell of ten atoms may take days, and belongs on another machine.
+LIMIT_S = 3600.0
+SIGMAS, SIGMA_RY = 10, 0.005  # broadenings of the Fermi surface: 0.005 to 0.050 Ry
+LINE = re.compile(r"Broadening\s+(\S+)\s+lambda\s+(\S+)\s+dos\(Ef\)\s+(\S+)\s+omega_ln \[K\]\s+(\S+)")
+OUTPUT = pa.schema(
+    [
+        ("strength", pa.float64()),  # lambda, mean over the plateau of broadenings
+        ("omega_log", pa.float64()),  # K, the same
+        ("tc_low", pa.float64()),  # K, over broadenings and mu*
+        ("tc_high", pa.float64()),
+        ("broadening_ry", pa.list_(pa.float64())),
+        ("strengths", pa.list_(pa.float64())),
+        ("omega_logs", pa.list_(pa.float64())),
+        ("inputs", pa.map_(pa.string(), pa.string())),  # file name to text
+    ]
+)
+
+
+class CouplingSettings(Frozen):
+    """Meshes and cutoffs of the chain; the meshes by their spacing, so that they fit any cell."""
+
+    q_spacing: float = Field(0.7, gt=0, le=3, description="Phonon mesh, 1/Å with the factor 2 pi; aluminium: 4 x 4 x 4")
+    k_per_q: int = Field(3, ge=1, le=12, description="k points for each q point, along each axis")
+    dense: int = Field(2, ge=1, le=4, description="How much denser the mesh of the Fermi surface is")
+    ecutwfc_ry: float = Field(40.0, ge=10, le=300, description="Cutoff of the wave functions, Ry")
+    density_factor: float = Field(8.0, ge=4, le=16, description="Cutoff of the density over that of the wave functions")
+    degauss_ry: float = Field(0.05, gt=0, le=0.2, description="Methfessel-Paxton smearing, Ry")
+    pseudopotentials: dict[str, str] = Field({}, description="File by element; empty: chosen from the folder")
+    mu_star: tuple[float, float] = MU_STAR
+
+
+def program(name: str) -> str | None:
+    """The path of one of the programs, or None."""
+    return shutil.which(name, path=os.environ.get("AI4S_QE_BIN")) or shutil.which(name)
+
+
+def missing() -> str:
+    """Empty where the chain can run; else which programs are not here."""
+    absent = [name for name in PROGRAMS if program(name) is None]
+    return f"needs binary: no {', '.join(absent)} in AI4S_QE_BIN or on PATH" if absent else ""
+
+
+def pseudopotential_folder() -> Path:
+    """Where the pseudopotentials are."""
+    if named := os.environ.get("ESPRESSO_PSEUDO"):
+        return Path(named)
+    found = program("pw.x")
+    return (Path(found).resolve().parents[1] if found else Path("/usr")) / "share" / "espresso" / "pseudo"
+
+
+def inputs(crystal: Crystal, settings: CouplingSettings, pseudopotentials: Mapping[str, str]) -> dict[str, str]:
+    """The five input files in the order in which they run."""
+    q = dft.mesh(crystal, settings.q_spacing)
+    k, dense = (_times(q, settings.k_per_q), _times(q, settings.k_per_q * settings.dense))
+    return {
+        "1-dense.pw.in": _scf(crystal, settings, dense, pseudopotentials, dense=True),
+        "2-scf.pw.in": _scf(crystal, settings, k, pseudopotentials, dense=False),
+        "3-phonons.ph.in": _namelist(
+            "inputph",
+            {
+                "prefix": "x",
+                "outdir": "./out",
+                "fildyn": "x.dyn",
+                "fildvscf": "dvscf",
+                "tr2_ph": 1.0e-12,
+                "trans": True,
+                "ldisp": True,
+                "electron_phonon": "interpolated",
+                "el_ph_sigma": SIGMA_RY,
+                "el_ph_nsigma": SIGMAS,
+                **{f"nq{axis + 1}": count for axis, count in enumerate(q)},
+            },
+            title="electron-phonon coupling",
+        ),
+        "4-constants.q2r.in": _namelist("input", {"zasr": "simple", "fildyn": "x.dyn", "flfrc": "x.fc", "la2F": True}),
+        "5-spectrum.matdyn.in": _namelist(
+            "input",
+            {
+                "asr": "simple",
+                "flfrc": "x.fc",
+                "la2F": True,
+                "dos": True,
+                "fldos": "phonon.dos",
+                "ndos": 60,
+                **{f"nk{axis}": 10 for axis in (1, 2, 3)},
+            },
+        ),
+    }
+
+
+def _times(mesh: tuple[int, int, int], factor: int) -> tuple[int, int, int]:
+    return mesh[0] * factor, mesh[1] * factor, mesh[2] * factor
+
+
+def _scf(
+    crystal: Crystal,
+    settings: CouplingSettings,
+    mesh: tuple[int, int, int],
+    pseudopotentials: Mapping[str, str],
+    *,
+    dense: bool,
+) -> str:
+    namelists: dict[str, dict[str, Any]] = {
+        "control": {"calculation": "scf", "prefix": "x", "outdir": "./out", "pseudo_dir": "./pseudo"},
+        "system": {
+            "ecutwfc": settings.ecutwfc_ry,
+            "ecutrho": settings.ecutwfc_ry * settings.density_factor,
+            "occupations": "smearing",
+            "smearing": "mp",
+            "degauss": settings.degauss_ry,
+            **({"la2F": True} if dense else {}),
+        },
+        "electrons": {"conv_thr": 1e-9, "mixing_beta": 0.7},
+    }
+    return dft.pw_input(crystal, namelists, mesh, pseudopotentials)
+
+
+def _namelist(name: str, values: Mapping[str, Any], title: str = "") -> str:
+    lines = [f"  {key} = {_fortran(value)}," for key, value in values.items()]
+    return "\n".join([*([title] if title else []), f"&{name}", *lines, "/", ""])
+
+
+def _fortran(value: Any) -> str:
+    if isinstance(value, bool):
+        return ".true." if value else ".false."
+    return f"'{value}'" if isinstance(value, str) else f"{value:g}".replace("e", "d")
+
+
+def couplings(text: str) -> list[Coupling]:
+    """What matdyn.x writes to its file ``lambda``: one coupling a broadening; NaN where it could not compute one."""
+    return [
+        Coupling(_number(broadening), _number(strength), _number(omega), _number(dos))
+        for broadening, strength, dos, omega in LINE.findall(text)
+    ]
+
+
+def _number(text: str) -> float:
+    return float("nan") if "*" in text else float(text)  # Fortran's stars: too large for the field
+
+
+class ElectronPhonon:
+    """Computes the coupling of the crystal of a row; where it cannot, the row ends ``handed_off`` with its inputs."""
+
+    def __init__(self, settings: CouplingSettings) -> None:
+        self.settings = settings
+
+    def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """In: the columns of a crystal, of its primitive cell."""
+        crystal = Crystal.from_row(row)
+        elements = sorted(set(crystal.to_ase().get_chemical_symbols()))
+        folder, problem = pseudopotential_folder(), missing()
+        files = self.settings.pseudopotentials
+        try:
+            files = files or dft.choose_pseudopotentials(elements, folder)
+        except ValueError as error:
+            problem = problem or str(error)
+        texts = inputs(crystal, self.settings, files)
+        if problem:
+            return {"outcome": Outcome.handed_off, "reason": problem, "inputs": list(texts.items())}
+        started = time.perf_counter()
+        with tempfile.TemporaryDirectory(prefix="ai4s-qe-") as work:
+            problem, found = run(Path(work), texts, folder)
+        spent = {"engine_s": time.perf_counter() - started, "inputs": list(texts.items())}
+        return {**spent, **_judged(problem, found, self.settings.mu_star)}
+
+
+def run(work: Path, texts: Mapping[str, str], pseudopotentials: Path) -> tuple[str, list[Coupling]]:
+    """Run the chain in an empty folder: what went wrong, or nothing, and the couplings."""
+    (work / "pseudo").symlink_to(pseudopotentials)
+    ends = time.monotonic() + LIMIT_S
+    for name, text in texts.items():
+        (work / name).write_text(text)
+        binary = program(f"{name.split('.')[1]}.x")
+        assert binary is not None
+        done = command.run([binary, "-in", name], work, max(1.0, ends - time.monotonic()))
+        (work / name).with_suffix(".out").write_text(done.output)
+        if done.code != 0 or "JOB DONE" not in done.output:
+            said = f"stopped after {LIMIT_S:.0f} s" if done.timed_out else complaint(done.output)
+            return f"{name}: {said}", []
+    result = work / "lambda"
+    return ("", couplings(result.read_text())) if result.exists() else ("matdyn.x wrote no coupling", [])
+
+
+def complaint(output: str) -> str:
+    """The error that a program framed with percent signs, or its last line."""
+    framed = re.search(r"%{20,}\n(.*?)\n\s*%{20,}", output, re.DOTALL)
+    text = framed[1] if framed else (output.strip().splitlines() or ["no message"])[-1]
+    return " ".join(text.split())[:200]
+
+
+def _judged(problem: str, found: Sequence[Coupling], mu_star: tuple[float, float]) -> dict[str, Any]:
+    if problem:
+        return {"outcome": Outcome.engine_error, "reason": problem}
+    listed = {
+        "broadening_ry": [one.broadening_ry for one in found],
+        "strengths": [one.strength for one in found],
+        "omega_logs": [one.omega_log for one in found],
+    }
+    critical = critical_temperature(found, mu_star)
+    if critical is None:
+        reason = "no positive coupling over the plateau of broadenings: a mode is unstable or the meshes are too coarse"
+        return {"outcome": Outcome.imaginary_modes, "reason": reason, **listed}
+    return {
+        "outcome": Outcome.ok,
+        "strength": critical.strength,
+        "omega_log": critical.omega_log,
+        "tc_low": critical.lowest,
+        "tc_high": critical.highest,
+        **listed,
+    }
