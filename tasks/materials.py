@@ -25,7 +25,7 @@ NAMED = ("name", "formula", "prototype", "atoms")
 BUILT = ("prototype", "species", "volume")
 CRYSTAL = tuple(COLUMNS.names)
 # What the surrogate sees of a formula besides its composition: energies as evaluated.
-SEEN = ("formation_energy", "e_above_hull")
+SEEN = ("formation_energy", "e_decomposition")
 # More, of a dense crystal, do not fit the 2 GB that a worker has for it.
 MOST_ATOMS_OF_PHONONS = 100
 

@@ -1,6 +1,7 @@
 """The end of a materials screen: the candidates near the hull are looked at closely, and the list is chosen among them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -45,7 +46,7 @@ def with_phonons(run: Run, search: MaterialsSearch, rows: Ranked) -> Ranked:
     first = rows[: search.request.phonons]
     if search.phonons is None or not first:
         return rows
-    stage = phonon_stage(search.phonons)
+    stage = replace(phonon_stage(search.phonons), annotates=True)  # the list says who ends by them
     table = pa.Table.from_pylist([{name: row[name] for name in stage.columns} for row in first])
     survivors = run_stage(run, stage, Rows(table))
     columns = ["id", "outcome", "reason", *stage.output.names]

@@ -152,10 +152,19 @@ class Page:
         return Text(
             f"{best['formula']} ({best['prototype']}, {group}) is the best of {self.evaluated:,} evaluated candidates: "
             f"{height:+.0f} meV/atom from the hull. {len(self.ranked):,} are within {1000 * request.hull_limit:g} meV/atom; "
-            f"{many} are listed with structures, doubts, and inputs to check them.",
+            f"{many} are listed with structures, doubts, and inputs to check them{self._new.en}.",
             f"在 {self.evaluated:,} 个已评估候选中，{best['formula']}（{best['prototype']}，{group}）最优：距凸包 {height:+.0f} meV/原子。"
-            f"{len(self.ranked):,} 个在 {1000 * request.hull_limit:g} meV/原子以内；列出 {many} 个，附结构、疑点及验证所需输入文件。",
+            f"{len(self.ranked):,} 个在 {1000 * request.hull_limit:g} meV/原子以内；列出 {many} 个，附结构、疑点及验证所需输入文件{self._new.zh}。",
         )
+
+    @property
+    def _new(self) -> Text:
+        """How many listed formulas are new to the references; nothing where only elements are known."""
+        if not self.search.references.compounds:
+            return Text("", "")
+        listed = {one["formula"] for one in self.shown}
+        new = len({row["formula"] for row in self.ranked if row["new"] and row["formula"] in listed})
+        return Text(f"; {new} of their formulas are not among the references", f"；其中 {new} 个化学式不在参考数据中")
 
     def _notes(self) -> list[Text]:
         return [

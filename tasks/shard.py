@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel
 
 from cluster.launch.local import here
@@ -118,9 +119,9 @@ def _schema(stage: Stage, *extra: tuple[str, pa.DataType]) -> pa.Schema:
 def _by_batch(stage: Stage, rows: pa.Table, child: Child) -> Made:
     answer = child.call(rows, max(BATCH_LIMIT_S, BATCH_LIMIT_FACTOR * float(stage.costs(rows).sum())))
     if isinstance(answer, Answer):
-        return Made(answer.result.select(_schema(stage).names), answer.cpu_s)
+        return Made(answer.result.select(_schema(stage).names), answer.cpu_s, _engine_s(answer.result))
     made: list[pa.Table] = []
-    cpu_s = 0.0
+    cpu_s = engine_s = 0.0
     for at in range(len(rows)):
         row = rows.slice(at, 1)
         one, _ = _attempt(stage, row, stage.limit_s, child)
@@ -129,7 +130,13 @@ def _by_batch(stage: Stage, rows: pa.Table, child: Child) -> Made:
         else:
             made.append(one.result.select(_schema(stage).names).cast(_schema(stage)))
             cpu_s += one.cpu_s
-    return Made(pa.concat_tables(made), cpu_s)
+            engine_s += _engine_s(one.result)
+    return Made(pa.concat_tables(made), cpu_s, engine_s)
+
+
+def _engine_s(made: pa.Table) -> float:
+    """Wall seconds inside an engine, where a batch function tells them in a column ``engine_s``."""
+    return float(pc.sum(made["engine_s"]).as_py() or 0.0) if "engine_s" in made.column_names else 0.0
 
 
 def _by_row(stage: Stage, rows: pa.Table, child: Child) -> Made:

@@ -5,10 +5,8 @@ VASP's pseudopotentials are licensed: only their symbols are written, for a site
 
 import io
 import math
-import re
 import warnings
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -81,19 +79,3 @@ def pw_input(
         text, atoms, input_data=namelists, pseudopotentials=names, kpts=k_points, crystal_coordinates=True
     )
     return text.getvalue()
-
-
-def choose_pseudopotentials(elements: Sequence[str], folder: Path) -> dict[str, str]:
-    """For each element a PBE file of this folder, the last by name; raises ValueError with the elements that have none.
-
-    Files of unlike functionals must not be mixed, so another one is never taken instead.
-    """
-    names = sorted(path.name for path in folder.glob("*") if path.suffix.casefold() == ".upf")
-    found: dict[str, str] = {}
-    for element in elements:
-        fits = re.compile(rf"{element}[._-](?!.*(pbesol|pz|blyp|tpss|rel-|gipaw|_lb|fhi)).*pbe.*", re.IGNORECASE)
-        if chosen := [name for name in names if fits.fullmatch(name)]:
-            found[element] = chosen[-1]
-    if missing := [element for element in elements if element not in found]:
-        raise ValueError(f"no PBE pseudopotential of {', '.join(missing)} in {folder}")
-    return found

@@ -55,6 +55,8 @@ OTHERS_MOVE = 1.5  # Å, at most, between the ends
 # Above it an ion does not move at all in a battery's life; a path that asks for more is not the one that is taken.
 MOST_BARRIER = 5.0
 SPRING = 1.0  # eV/Å²
+# Of fmax, at the ends: what is left to relax in a hundred soft atoms there is missing in the barrier.
+ENDS = 0.2
 
 
 class BarrierSettings(Frozen):
@@ -105,7 +107,7 @@ class Barrier:
 
     @property
     def _relaxation(self) -> RelaxSettings:
-        return RelaxSettings(fmax=self.settings.fmax, max_steps=2 * self.settings.max_steps, free_cell=False)
+        return RelaxSettings(fmax=ENDS * self.settings.fmax, max_steps=2 * self.settings.max_steps, free_cell=False)
 
 
 def ends(row: Mapping[str, Any], length: float) -> tuple[Crystal, Crystal, int]:

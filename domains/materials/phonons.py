@@ -31,6 +31,7 @@ DISPLACEMENT = 0.02  # Å
 SYMMETRY = 1e-3  # Å; after a tight relaxation
 # THz; finite displacements and a finite supercell leave this much below zero in stable crystals.
 NUMERICAL = -0.15
+ALIKE = 0.01  # of a repetition: edges of a relaxed cell may differ by as much
 MESH, COARSE_MESH = 40.0, 15.0  # Å: q points along each axis times the length of the cell
 THZ_K = 47.9924307  # K, h/k
 OUTPUT = pa.schema(
@@ -122,16 +123,16 @@ def phonons(potential: Potential, crystal: Crystal, settings: PhononSettings) ->
 
 
 def repeats(crystal: Crystal, length: float, most_atoms: int) -> list[int]:
-    """How often each lattice vector is repeated for the wanted length, within the atoms that are allowed."""
+    """How often each lattice vector is repeated for the wanted length, or for the greatest one within the atoms that are allowed.
+
+    Edges of the same length are repeated alike: the supercell keeps the crystal's symmetry.
+    """
     edges = np.linalg.norm(crystal.lattice, axis=1)
-    times = np.ones(3, int)
-    while (edges * times).min() < length:
-        longer = times.copy()
-        longer[(edges * times).argmin()] += 1
-        if longer.prod() * len(crystal) > most_atoms:
-            break
-        times = longer
-    return [int(one) for one in times]
+    while True:
+        times = np.maximum(1, np.ceil(length / edges - ALIKE)).astype(int)
+        if times.prod() * len(crystal) <= most_atoms or times.max() == 1:
+            return [int(one) for one in times]
+        length = float((edges * (times - 1)).max())  # the next shorter at which an edge is repeated once less
 
 
 def _crystal(atoms: Any) -> Crystal:

@@ -21,6 +21,7 @@ from domains.drug import command
 from domains.materials import dft
 from domains.materials.crystal import Crystal
 from domains.materials.outcomes import Outcome
+from domains.materials.pseudopotentials import CUTOFF_RY, ULTRASOFT, Pseudopotentials, choose
 from domains.materials.superconductivity import MU_STAR, Coupling, critical_temperature
 from domains.model import Frozen
 
@@ -44,15 +45,12 @@ OUTPUT = pa.schema(
 
 
 class CouplingSettings(Frozen):
-    """Meshes and cutoffs of the chain; the meshes by their spacing, so that they fit any cell."""
+    """Meshes of the chain, by their spacing, so that they fit any cell; the pseudopotentials bring their cutoffs."""
 
     q_spacing: float = Field(0.7, gt=0, le=3, description="Phonon mesh, 1/Å with the factor 2 pi; aluminium: 4 x 4 x 4")
     k_per_q: int = Field(3, ge=1, le=12, description="k points for each q point, along each axis")
     dense: int = Field(2, ge=1, le=4, description="How much denser the mesh of the Fermi surface is")
-    ecutwfc_ry: float = Field(40.0, ge=10, le=300, description="Cutoff of the wave functions, Ry")
-    density_factor: float = Field(8.0, ge=4, le=16, description="Cutoff of the density over that of the wave functions")
     degauss_ry: float = Field(0.05, gt=0, le=0.2, description="Methfessel-Paxton smearing, Ry")
-    pseudopotentials: dict[str, str] = Field({}, description="File by element; empty: chosen from the folder")
     mu_star: tuple[float, float] = MU_STAR
 
 
@@ -75,13 +73,13 @@ def pseudopotential_folder() -> Path:
     return (Path(found).resolve().parents[1] if found else Path("/usr")) / "share" / "espresso" / "pseudo"
 
 
-def inputs(crystal: Crystal, settings: CouplingSettings, pseudopotentials: Mapping[str, str]) -> dict[str, str]:
+def inputs(crystal: Crystal, settings: CouplingSettings, chosen: Pseudopotentials) -> dict[str, str]:
     """The five input files in the order in which they run."""
     q = dft.mesh(crystal, settings.q_spacing)
     k, dense = (_times(q, settings.k_per_q), _times(q, settings.k_per_q * settings.dense))
     return {
-        "1-dense.pw.in": _scf(crystal, settings, dense, pseudopotentials, dense=True),
-        "2-scf.pw.in": _scf(crystal, settings, k, pseudopotentials, dense=False),
+        "1-dense.pw.in": _scf(crystal, settings, dense, chosen, dense=True),
+        "2-scf.pw.in": _scf(crystal, settings, k, chosen, dense=False),
         "3-phonons.ph.in": _namelist(
             "inputph",
             {
@@ -123,15 +121,15 @@ def _scf(
     crystal: Crystal,
     settings: CouplingSettings,
     mesh: tuple[int, int, int],
-    pseudopotentials: Mapping[str, str],
+    chosen: Pseudopotentials,
     *,
     dense: bool,
 ) -> str:
     namelists: dict[str, dict[str, Any]] = {
         "control": {"calculation": "scf", "prefix": "x", "outdir": "./out", "pseudo_dir": "./pseudo"},
         "system": {
-            "ecutwfc": settings.ecutwfc_ry,
-            "ecutrho": settings.ecutwfc_ry * settings.density_factor,
+            "ecutwfc": chosen.wave_ry,
+            "ecutrho": chosen.density_ry,
             "occupations": "smearing",
             "smearing": "mp",
             "degauss": settings.degauss_ry,
@@ -139,7 +137,7 @@ def _scf(
         },
         "electrons": {"conv_thr": 1e-9, "mixing_beta": 0.7},
     }
-    return dft.pw_input(crystal, namelists, mesh, pseudopotentials)
+    return dft.pw_input(crystal, namelists, mesh, chosen.files)
 
 
 def _namelist(name: str, values: Mapping[str, Any], title: str = "") -> str:
@@ -176,12 +174,14 @@ class ElectronPhonon:
         crystal = Crystal.from_row(row)
         elements = sorted(set(crystal.to_ase().get_chemical_symbols()))
         folder, problem = pseudopotential_folder(), missing()
-        files = self.settings.pseudopotentials
         try:
-            files = files or dft.choose_pseudopotentials(elements, folder)
+            chosen = choose(elements, folder)
         except ValueError as error:
             problem = problem or str(error)
-        texts = inputs(crystal, self.settings, files)
+            chosen = Pseudopotentials(
+                {}, CUTOFF_RY, ULTRASOFT * CUTOFF_RY
+            )  # the names in the inputs are to be replaced
+        texts = inputs(crystal, self.settings, chosen)
         if problem:
             return {"outcome": Outcome.handed_off, "reason": problem, "inputs": list(texts.items())}
         started = time.perf_counter()

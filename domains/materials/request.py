@@ -78,7 +78,7 @@ class MaterialsRequest(Request):
         description="eV/atom; a relaxed candidate further above the convex hull ends as unstable. 超过此值视为不稳定。",
     )
     phonons: int = Field(
-        10,
+        15,
         ge=0,
         le=10_000,
         title="Phonons of / 声子计算数",

@@ -91,7 +91,7 @@ def reasons(row: Mapping[str, Any], references: References) -> list[Words]:
                 f"高于已知化合物凸包 {height:.0f} meV/原子",
             )
         )
-    if row["products"]:
+    if row["products"] and row["new"]:
         found.append((f"competes with {row['products']}", f"竞争相：{row['products']}"))
     if references.compounds:
         found.append(
@@ -137,7 +137,7 @@ def doubts(row: Mapping[str, Any], references: References, first: Identity, seco
     elif phonons["outcome"] != Outcome.ok:
         en, zh = MEANINGS[phonons["outcome"]]
         found.append((f"phonons failed: {en} ({phonons['reason']})", f"声子计算失败：{zh}（{phonons['reason']}）"))
-    elif NUMERICAL <= phonons["lowest_thz"] < 0:
+    elif phonons["lowest_thz"] < NUMERICAL / 2:
         found.append(("a mode near zero frequency", "存在接近零频的模式"))
     if not references.compounds:
         found.append(references.note)

@@ -1,7 +1,7 @@
 """The surrogate for materials: what it sees of a candidate, and what it says of an energy that is dear to compute.
 
 It sees the composition and the energies that are known already, such as those of a scan: a cheap potential's energy carries
-the structure, which a composition does not. On composition alone a search finds little.
+the structure, which a composition does not. On composition alone a search over structures finds little.
 """
 
 from collections.abc import Sequence

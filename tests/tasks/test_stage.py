@@ -49,6 +49,11 @@ def test_every_row_comes_out_once_with_its_outcome_and_key(make_run, numbers):
     assert places == {"sn0/host0/0", "sn1/host0/0"}
 
 
+def test_a_batch_function_may_say_how_long_its_engine_took(make_run, numbers):
+    result = run_stage(make_run(), batch_stage(function=engines.timed), numbers(500))
+    assert result.summary.engine_s == pytest.approx(1.0)
+
+
 def test_a_stage_reads_only_what_goes_on_and_can_look_back(make_run, numbers):
     run = make_run()
     first = run_stage(run, batch_stage("first", carries=("name", "value")), numbers(100))

@@ -29,7 +29,9 @@ def test_a_known_host_is_what_its_name_says_with_bonds_of_a_real_crystal(name):
     assert 1.5 < published.shortest(host.crystal) < 2.6
     metal = next(n for n in host.crystal.numbers if 21 <= n <= 28)
     structure = host.crystal.to_pymatgen()
-    bonds = sorted(one.nn_distance for one in structure.get_neighbors(structure[host.crystal.numbers.tolist().index(metal)], 2.7))
+    bonds = sorted(
+        one.nn_distance for one in structure.get_neighbors(structure[host.crystal.numbers.tolist().index(metal)], 2.7)
+    )
     assert len(bonds) == 6
     assert 1.85 < bonds[0] < bonds[5] < 2.5
 
@@ -71,7 +73,11 @@ def test_charges_are_those_of_a_chemist():
 
 
 def row(left, energy, ions=4, convention="MP2020", volume=100.0, host="LiFePO4"):
-    cell = orderings(hosts.load(host).crystal, LI, 1, left, 1)[0].crystal if ions else Crystal.from_ase(battery._metal("Li"))
+    cell = (
+        orderings(hosts.load(host).crystal, LI, 1, left, 1)[0].crystal
+        if ions
+        else Crystal.from_ase(battery._metal("Li"))
+    )
     facts = {"host": host, "ion": "Li", "ions": ions, "left": left, "convention": convention}
     return {**facts, "cell_energy": energy, "volume": volume, **cell.row()}
 
@@ -125,7 +131,9 @@ def spinel(setting):
     from ase.spacegroup import crystal
 
     sites = [(0.125, 0.125, 0.125), (0.5, 0.5, 0.5), (0.2632, 0.2632, 0.2632)]
-    return crystal(["Li", "Mn", "O"], sites, spacegroup=227, setting=setting, cellpar=[8.2476] * 3 + [90] * 3, primitive_cell=True)
+    return crystal(
+        ["Li", "Mn", "O"], sites, spacegroup=227, setting=setting, cellpar=[8.2476] * 3 + [90] * 3, primitive_cell=True
+    )
 
 
 def test_a_spinel_on_the_wrong_origin_never_has_a_voltage(chgnet, tmp_path):
@@ -149,7 +157,9 @@ def test_a_spinel_on_the_wrong_origin_never_has_a_voltage(chgnet, tmp_path):
 
 def test_titanium_disulfide_has_its_voltage_and_moments(chgnet):
     step = battery.Step(battery.StepSettings(potential=chgnet))
-    made = [{**one, **step(one)} for one in battery.steps({"LiTiS2": hosts.load("LiTiS2").crystal}, "Li", 1).to_pylist()]
+    made = [
+        {**one, **step(one)} for one in battery.steps({"LiTiS2": hosts.load("LiTiS2").crystal}, "Li", 1).to_pylist()
+    ]
     assert [one["outcome"] for one in made] == [Outcome.ok] * 3
     assert [one["formula"] for one in made] == ["Li", "LiTiS2", "TiS2"]
     found = battery.electrode(made[1:], made[0])

@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from domains.materials import dft, hosts
+from domains.materials import dft, hosts, pseudopotentials
 from domains.materials.crystal import Crystal
 
 
@@ -51,10 +51,30 @@ def test_a_mesh_follows_the_cell():
     assert dft.mesh(crystal, 99.0) == (1, 1, 1)
 
 
-def test_pseudopotentials_are_of_one_functional_or_missing(tmp_path):
-    for name in ("Al.pz-vbc.UPF", "Al.pbe-n-kjpaw_psl.1.0.0.UPF", "Fe.pbesol-spn.UPF", "Fe.pbe-spn.UPF", "B.pz-vbc.UPF"):
-        (tmp_path / name).touch()
-    chosen = dft.choose_pseudopotentials(["Al", "Fe"], tmp_path)
-    assert chosen == {"Al": "Al.pbe-n-kjpaw_psl.1.0.0.UPF", "Fe": "Fe.pbe-spn.UPF"}
-    with pytest.raises(ValueError, match="no PBE pseudopotential of B, Mg in"):
-        dft.choose_pseudopotentials(["Al", "B", "Mg"], tmp_path)
+HEADERS = {
+    "Al.pz-vbc.UPF": "Pseudopotential type: NC\nSuggested minimum cutoff for wavefunctions:   0. Ry\n",
+    "Al.pbe-n-kjpaw_psl.1.0.0.UPF": '<PP_HEADER pseudo_type="PAW" wfc_cutoff="2.9e1" rho_cutoff="1.43e2"/>',
+    "Fe.pbesol-spn.UPF": "",
+    "Fe.pbe-spn.UPF": "Suggested minimum cutoff for wavefunctions:  64. Ry\nSuggested minimum cutoff for charge density: 782. Ry\n",
+    "Fe.rel-pbe-spn.UPF": "",
+    "B_ONCV_PBE-1.0.upf": '<PP_HEADER pseudo_type="NC"/>',
+    "Mg.pz-n-vbc.UPF": "",
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, text in HEADERS.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_pseudopotentials_are_of_one_functional_and_bring_their_cutoffs(folder):
+    chosen = pseudopotentials.choose(["Al", "Fe", "B"], folder)
+    assert chosen.files == {"Al": "Al.pbe-n-kjpaw_psl.1.0.0.UPF", "Fe": "Fe.pbe-spn.UPF", "B": "B_ONCV_PBE-1.0.upf"}
+    assert (chosen.wave_ry, chosen.density_ry) == (64, 782)
+    lda = pseudopotentials.choose(["Al", "Mg"], folder)  # no PBE of magnesium: both in LDA, never mixed
+    assert lda.files == {"Al": "Al.pz-vbc.UPF", "Mg": "Mg.pz-n-vbc.UPF"}
+    assert pseudopotentials.suggested(folder / "Al.pz-vbc.UPF") == (16, 64)
+    with pytest.raises(ValueError, match="none of Mg"):
+        pseudopotentials.choose(["Fe", "Mg"], folder)

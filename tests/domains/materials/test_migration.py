@@ -47,7 +47,7 @@ def test_no_hops_lead_nowhere():
 
 def test_hops_do_not_depend_on_where_the_cell_begins():
     crystal = hosts.load("LiFePO4").crystal
-    moved = replace(crystal, positions=crystal.positions + [0.37, 0.61, -2.2])
+    moved = replace(crystal, positions=crystal.positions + np.array([0.37, 0.61, -2.2]))
     assert [(round(one.length, 6), len(one.edges)) for one in hops(moved, LI)] == [
         (round(one.length, 6), len(one.edges)) for one in hops(crystal, LI)
     ]

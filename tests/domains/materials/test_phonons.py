@@ -57,6 +57,15 @@ def test_the_supercell_is_long_enough_within_the_atoms_allowed():
     crystal = hosts.load("LiFePO4").crystal
     assert phonons.repeats(crystal, 10.0, 200) == [1, 2, 3]
     assert phonons.repeats(crystal, 10.0, 100) == [1, 1, 2]
+    assert phonons.repeats(crystal, 10.0, 1) == [1, 1, 1]
+
+
+@given(st.floats(2, 12), st.integers(1, 300))
+def test_a_cubic_crystal_stays_cubic(edge, most):
+    crystal = Crystal(np.eye(3) * edge * [1, 1, 1.0001], np.zeros((1, 3)), np.array([29], np.uint8))
+    times = phonons.repeats(crystal, 10.0, most)
+    assert len(set(times)) == 1
+    assert times[0] == 1 or times[0] ** 3 <= most
 
 
 def test_where_memory_is_short_a_smaller_supercell_is_taken(monkeypatch):
@@ -64,7 +73,10 @@ def test_where_memory_is_short_a_smaller_supercell_is_taken(monkeypatch):
     real = made.potential.evaluate
 
     def short(crystals, want):
-        return [Evaluation(None, problem=Outcome.out_of_memory) if len(one) > 30 else real([one], want)[0] for one in crystals]
+        return [
+            Evaluation(None, problem=Outcome.out_of_memory) if len(one) > 30 else real([one], want)[0]
+            for one in crystals
+        ]
 
     monkeypatch.setattr(type(made.potential), "evaluate", lambda self, crystals, want: short(crystals, want))
     found = made(row("Cu", a=3.6))
@@ -73,7 +85,9 @@ def test_where_memory_is_short_a_smaller_supercell_is_taken(monkeypatch):
 
 
 def test_the_parts_of_the_elements_add_up():
-    alloy = Crystal(np.eye(3) * 3.75, np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]), np.array([79, 29, 29, 29]))
+    alloy = Crystal(
+        np.eye(3) * 3.75, np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]), np.array([79, 29, 29, 29])
+    )
     found = engine(length=7.0)(alloy.row())  # Cu3Au
     assert found["outcome"] is Outcome.ok
     assert found["dos_elements"] == ["Au", "Cu"]

@@ -19,7 +19,7 @@ from tests.public_data import public_data
 
 # What matdyn.x 6.7 wrote for aluminium on 4 x 4 x 4 q points.
 RECORDED = Path(__file__).parent / "aluminium_lambda.txt"
-ALUMINIUM = espresso.CouplingSettings(ecutwfc_ry=16, density_factor=4, pseudopotentials={"Al": "Al.pz-vbc.UPF"})
+ALUMINIUM = espresso.CouplingSettings()
 
 
 def aluminium():
@@ -98,9 +98,12 @@ def test_an_error_of_a_program_ends_the_row_with_its_words(nowhere, monkeypatch)
     for name in espresso.PROGRAMS:
         program(nowhere, name, "echo JOB DONE")
     frame = "%" * 40
-    program(nowhere, "ph.x", f"printf '{frame}\\n   Error in routine phq_readin (1):\\n   no pseudo\\n{frame}\\n'; exit 1")
+    program(
+        nowhere, "ph.x", f"printf '{frame}\\n   Error in routine phq_readin (1):\\n   no pseudo\\n{frame}\\n'; exit 1"
+    )
     monkeypatch.setenv("AI4S_QE_BIN", str(nowhere))
     monkeypatch.setenv("ESPRESSO_PSEUDO", str(nowhere))
+    (nowhere / "Al.pz-vbc.UPF").touch()
     found = espresso.ElectronPhonon(ALUMINIUM)(aluminium())
     assert found["outcome"] is Outcome.engine_error
     assert found["reason"] == "3-phonons.ph.in: Error in routine phq_readin (1): no pseudo"
@@ -111,10 +114,21 @@ def test_programs_that_run_give_the_coupling_that_they_wrote(nowhere, monkeypatc
         program(nowhere, name, f"/bin/cp {RECORDED} lambda; echo JOB DONE")
     monkeypatch.setenv("AI4S_QE_BIN", str(nowhere))
     monkeypatch.setenv("ESPRESSO_PSEUDO", str(nowhere))
+    (nowhere / "Al.pz-vbc.UPF").touch()
     found = espresso.ElectronPhonon(ALUMINIUM)(aluminium())
     assert found["outcome"] is Outcome.ok
     assert found["strength"] == pytest.approx(0.408, abs=1e-3)
     assert found["tc_low"] < 1.175 < found["tc_high"]
+
+
+def test_programs_without_pseudopotentials_hand_off_as_well(nowhere, monkeypatch):
+    for name in espresso.PROGRAMS:
+        program(nowhere, name, "exit 1")
+    monkeypatch.setenv("AI4S_QE_BIN", str(nowhere))
+    monkeypatch.setenv("ESPRESSO_PSEUDO", str(nowhere))
+    found = espresso.ElectronPhonon(ALUMINIUM)(aluminium())
+    assert found["outcome"] is Outcome.handed_off
+    assert "none of Al" in found["reason"]
 
 
 @pytest.mark.slow
@@ -132,7 +146,7 @@ def doped(systems=40, each=10):
     """Compounds A B(x) whose Tc is a property of the system: a random split sees it, a split by system cannot."""
     from domains.materials.elements import symbols
 
-    metals, random = symbols()[20:20 + systems], np.random.default_rng(0)
+    metals, random = symbols()[20 : 20 + systems], np.random.default_rng(0)
     kelvin = random.uniform(0, 100, systems)
     lines = [f"{metal}O{1 + 0.01 * x:.2f},{kelvin[at]:.1f}" for at, metal in enumerate(metals) for x in range(each)]
     return "\n".join(["name,Tc", *lines, "Zz9,3", "MgB2,", "MgB2,39", "MgB2,12", "Fe,-1"]) + "\n"
@@ -142,7 +156,9 @@ def test_only_a_split_by_chemical_system_tells_what_is_not_known(tmp_path):
     file = tmp_path / "tc.csv"
     file.write_text(doped())
     data = tc_surrogate.measured(file)
-    assert len(data.formulas) == 401  # what is no formula or no temperature is left out, and the highest Tc of each stays
+    assert (
+        len(data.formulas) == 401
+    )  # what is no formula or no temperature is left out, and the highest Tc of each stays
     assert dict(zip(data.formulas, data.kelvin, strict=True))["MgB2"] == 39
     found = tc_surrogate.trust(data, 1)
     assert (found.compositions, found.systems) == (401, 41)
