@@ -1,5 +1,6 @@
 """Neural and classical potentials behind one protocol: energies that say in which convention they are."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -73,7 +74,10 @@ def load(name: str) -> Potential:
         raise InvalidRequest("potential", name, "unknown potential", ", ".join(POTENTIALS))
     module, _, function = POTENTIALS[name].partition(":")
     try:
-        build: Callable[[], Potential] = getattr(import_module(module), function)
+        with warnings.catch_warnings():
+            # Of what their packages use of torch and will have to replace.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            build: Callable[[], Potential] = getattr(import_module(module), function)
         return build()
     except ImportError as error:
         raise InvalidRequest(

@@ -156,7 +156,7 @@ def test_neural_potentials_agree_on_rock_salt(flow, tmp_path, monkeypatch):
     from domains.materials.request import MaterialsRequest
 
     monkeypatch.setenv("AI4S_RUNS", str(tmp_path / "runs"))
-    wanted = {"elements": "Na,Cl", "n": 40, "relax": 2, "phonons": 1, "top": 1, "most_atoms": 8, "name": "salt"}
+    wanted = {"elements": "Na,Cl", "n": 80, "relax": 2, "phonons": 1, "top": 1, "most_atoms": 8, "name": "salt"}
     result = flow(MaterialsRequest.model_validate({**wanted, "profile": "emulated:two-supernodes"}))
     (salt,) = result["candidates"]
     assert (salt["formula"], salt["space group"]) == ("NaCl", "Fm-3m")
