@@ -44,6 +44,7 @@ class Row:
         if not_judged:
             return cls(name, value, unit, target, None, "; ".join(filter(None, (note, f"not judged: {not_judged}"))))
         sign, bound = target.split()
+        value = float(value)  # of NumPy's numbers neither they nor what they compare to can be written as JSON
         return cls(name, value, unit, target, COMPARE[sign](value, float(bound.replace(",", ""))), note)
 
     @property
