@@ -26,8 +26,6 @@ BUILT = ("prototype", "species", "volume")
 CRYSTAL = tuple(COLUMNS.names)
 # What the surrogate sees of a formula besides its composition: energies as evaluated.
 SEEN = ("formation_energy", "e_decomposition")
-# More, of a dense crystal, do not fit the 2 GB that a worker has for it.
-MOST_ATOMS_OF_PHONONS = 100
 
 
 def marking(
@@ -245,7 +243,7 @@ def phonon_stage(potential: Identity, carries: Sequence[str] = NAMED) -> Stage:
         "Phonons",
         "声子",
         phonons.Phonons,
-        phonons.PhononSettings(potential=potential, most_atoms=MOST_ATOMS_OF_PHONONS),
+        phonons.PhononSettings(potential=potential),
         version=f"1; phonopy {package_version('phonopy')}",
         reads=CRYSTAL,
         carries=tuple(carries),

@@ -21,7 +21,7 @@ import yaml
 from pydantic import Field, computed_field, field_validator, model_validator
 from rdkit import Chem, rdBase
 
-from domains.drug import command
+from domains import command
 from domains.drug.outcomes import Outcome
 from domains.errors import InvalidRequest
 from domains.model import Frozen, absolute_path

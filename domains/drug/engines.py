@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from domains.drug import command
+from domains import command
 from domains.drug.outcomes import Outcome
 from domains.drug.receptors import atoms
 from domains.drug.vina import SCORE_FLOOR, Dock, DockSettings, judge

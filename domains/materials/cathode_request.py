@@ -19,8 +19,8 @@ Ion = Literal["Li", "Na", "K", "Mg", "Ca", "Zn", "Al"]
 MOST_ATOMS = 200
 # Seconds of one core: an atom of an arrangement that is relaxed, and of an image of a path; loading the potential.
 STEP_S = {"chgnet": 0.1, "sevennet-l3i5": 1.2, "emt": 0.005}
-IMAGE_S = {"chgnet": 0.1, "sevennet-l3i5": 1.2, "emt": 0.005}
-LOAD_S, PATH_ATOMS = 5.0, 110
+IMAGE_S = {"chgnet": 0.14, "sevennet-l3i5": 1.7, "emt": 0.007}
+LOAD_S, PATH_ATOMS = 5.0, 55
 
 
 class CathodeRequest(Request):

@@ -12,7 +12,7 @@ from domains.materials.phonons import suitable
 from domains.materials.potential import Convention, Identity, load
 from domains.materials.references import References
 from domains.materials.request import MaterialsRequest
-from domains.request import PlannedStage
+from domains.request import Outline, PlannedStage
 
 # Seconds of one core, by potential: three volumes, a relaxation, one evaluation, and phonons of about ten atoms.
 SCAN_S = {"chgnet": 0.04, "sevennet-l3i5": 0.8, "emt": 0.01}
@@ -54,25 +54,62 @@ class MaterialsSearch:
 
     def plan(self) -> list[PlannedStage]:
         """The stages and about what they take; good to a factor of two."""
-        request, rows = self.request, len(self.rows)
-        name = request.potential
-        formulas = max(1, round(FORMULAS * rows))
-        relaxed = request.learning.counts(formulas)[0] if request.learning else request.relaxed(formulas)
-        left = max(1, relaxed // 3)
-        stages = [
-            PlannedStage("candidates", rows, 0.0),
-            PlannedStage("scan", rows, LOAD_S + rows * SCAN_S[name]),
-            PlannedStage("structures", rows, 0.0),
-            PlannedStage("hull-scan", formulas, LOAD_S + formulas * HULL_S),
-            PlannedStage("relax", relaxed, LOAD_S + relaxed * RELAX_S[name]),
-            PlannedStage("hull", relaxed, LOAD_S + relaxed * HULL_S),
-        ]
-        if request.second:
-            stages.append(PlannedStage("second", left, LOAD_S + left * RELAX_S[request.second]))
-        if self.phonons:
-            many = min(left, request.phonons)
-            stages.append(PlannedStage("phonons", many, LOAD_S + many * PHONON_S[self.phonons.name]))
-        return stages
+        return stages(self.request, len(self.rows))
+
+
+def stages(request: MaterialsRequest, rows: int) -> list[PlannedStage]:
+    """The stages for so many candidates."""
+    name, phonons = request.potential, phonon_potential(request)
+    formulas = max(1, round(FORMULAS * rows))
+    relaxed = request.learning.counts(formulas)[0] if request.learning else request.relaxed(formulas)
+    left = max(1, relaxed // 3)
+    found = [
+        PlannedStage("candidates", rows, 0.0),
+        PlannedStage("scan", rows, LOAD_S + rows * SCAN_S[name]),
+        PlannedStage("structures", rows, 0.0),
+        PlannedStage("hull-scan", formulas, LOAD_S + formulas * HULL_S),
+        PlannedStage("relax", relaxed, LOAD_S + relaxed * RELAX_S[name]),
+        PlannedStage("hull", relaxed, LOAD_S + relaxed * HULL_S),
+    ]
+    if request.second:
+        found.append(PlannedStage("second", left, LOAD_S + left * RELAX_S[request.second]))
+    if phonons:
+        many = min(left, request.phonons)
+        found.append(PlannedStage("phonons", many, LOAD_S + many * PHONON_S[phonons]))
+    return found
+
+
+def phonon_potential(request: MaterialsRequest) -> str | None:
+    """The potential that tests for imaginary modes; None where that is not asked for."""
+    return PHONON_POTENTIAL.get(request.potential, "sevennet-l3i5") if request.phonons else None
+
+
+def outline(request: MaterialsRequest) -> Outline:
+    """The stages without the potentials, whose libraries take seconds to load."""
+    rows = _listed(request)
+    return Outline(stages(request, len(rows)), _too_few(request, rows))
+
+
+def _listed(request: MaterialsRequest) -> pa.Table:
+    return candidates.candidates(
+        request.elements,
+        request.n if request.n is not None else 10**7,
+        request.seed,
+        request.most_elements,
+        request.most_atoms,
+        request.alloys,
+    )
+
+
+def _too_few(request: MaterialsRequest, rows: pa.Table) -> InvalidRequest | None:
+    if not len(rows):
+        return InvalidRequest(
+            "elements", ",".join(request.elements), "no prototype has a compound of these with balanced charges",
+            "more elements, such as O or S, more atoms, or alloys",
+        )  # fmt: skip
+    if request.top > len(rows):
+        return InvalidRequest("top", request.top, f"there are {len(rows):,} candidates", f"1 to {len(rows)}")
+    return None
 
 
 def check(request: MaterialsRequest) -> MaterialsSearch:
@@ -80,7 +117,7 @@ def check(request: MaterialsRequest) -> MaterialsSearch:
     names = [request.potential, *([request.second] if request.second else [])]
     for field, name in zip(("potential", "second"), names, strict=False):
         _knows(field, name, request.elements)
-    phonons = PHONON_POTENTIAL.get(request.potential, "sevennet-l3i5") if request.phonons else None
+    phonons = phonon_potential(request)
     if phonons:
         suitable(phonons)
     potential = Identity.of(request.potential)
@@ -95,21 +132,9 @@ def check(request: MaterialsRequest) -> MaterialsSearch:
     known = references.choose(potential.convention, request.potential)
     if second:
         corrections.check(second.convention, known.convention, second.name)
-    rows = candidates.candidates(
-        request.elements,
-        request.n if request.n is not None else 10**7,
-        request.seed,
-        request.most_elements,
-        request.most_atoms,
-        request.alloys,
-    )
-    if not len(rows):
-        raise InvalidRequest(
-            "elements", ",".join(request.elements), "no prototype has a compound of these with balanced charges",
-            "more elements, such as O or S, more atoms, or alloys",
-        )  # fmt: skip
-    if request.top > len(rows):
-        raise InvalidRequest("top", request.top, f"there are {len(rows):,} candidates", f"1 to {len(rows)}")
+    rows = _listed(request)
+    if too_few := _too_few(request, rows):
+        raise too_few
     return MaterialsSearch(request, potential, second, Identity.of(phonons) if phonons else None, known, rows)
 
 

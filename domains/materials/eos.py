@@ -8,7 +8,8 @@ import numpy as np
 from domains.materials.crystal import Crystal
 from domains.materials.potential import Potential
 
-FACTORS = tuple(np.linspace(0.94, 1.06, 7).tolist())  # of the volume, as in Lejaeghere et al., Science 2016, 351, aad3000
+# Of the volume, as in Lejaeghere et al., Science 2016, 351, aad3000.
+FACTORS = tuple(np.linspace(0.94, 1.06, 7).tolist())
 GPA = 160.21766208  # of one eV/Å³
 
 

@@ -24,6 +24,11 @@ class Hop:
     edges: tuple[Edge, ...]
 
 
+def reduced(crystal: Crystal) -> Crystal:
+    """The same crystal in its Niggli cell, whose edges are the shortest there are: a flat rhombohedron hides how near images are."""
+    return wrapped(Crystal.from_pymatgen(crystal.to_pymatgen().get_reduced_structure()))
+
+
 def wrapped(crystal: Crystal) -> Crystal:
     """The crystal with all its atoms in the cell."""
     return Crystal(crystal.lattice, crystal.positions % 1.0 % 1.0, crystal.numbers)

@@ -17,7 +17,7 @@ from pydantic import Field
 from domains.materials.crystal import COLUMNS, Crystal
 from domains.materials.descent import Descent
 from domains.materials.elements import symbols
-from domains.materials.hops import dimensions, hops, wrapped
+from domains.materials.hops import dimensions, hops, reduced
 from domains.materials.orderings import supercell
 from domains.materials.outcomes import Outcome
 from domains.materials.potential import Identity, Potential
@@ -35,7 +35,7 @@ INPUT = pa.schema(
         ("length", pa.float64()),  # Å
         ("equivalents", pa.int32()),  # hops a cell that are the same
         ("dimensions", pa.int32()),  # in which an ion gets through by these alone
-        *COLUMNS,  # of the relaxed, full host
+        *COLUMNS,  # of the relaxed, full host, in its Niggli cell
     ]
 )
 OUTPUT = pa.schema(
@@ -57,6 +57,7 @@ MOST_BARRIER = 5.0
 SPRING = 1.0  # eV/Å²
 # Of fmax, at the ends: what is left to relax in a hundred soft atoms there is missing in the barrier.
 ENDS = 0.2
+ALONG = 0.5  # Å; less is no direction of a hop
 
 
 class BarrierSettings(Frozen):
@@ -65,7 +66,11 @@ class BarrierSettings(Frozen):
     potential: Identity
     images: int = Field(5, ge=1, le=15, description="Between the ends")
     length: float = Field(
-        8.0, ge=4, le=20, description="Shortest edge of the supercell, Å: how far the ion is from its image"
+        8.0, ge=4, le=20, description="Edges wanted of the supercell, Å: how far the ion is from its images"
+    )
+    # LiFePO4: 0.29 eV in 1 x 1 x 2 (55 atoms), 0.18 in 1 x 2 x 1, 0.15 in 1 x 2 x 2 (111): the direction of the hop matters most.
+    most_atoms: int = Field(
+        80, ge=2, le=400, description="Of the supercell; the edge along the hop is lengthened first"
     )
     # LiFePO4 in a cell of 55 atoms: 0.278 eV at 0.1, 0.288 at 0.05, 0.291 at 0.03.
     fmax: float = Field(0.05, gt=0, le=0.5, description="Largest force left, eV/Å")
@@ -73,14 +78,15 @@ class BarrierSettings(Frozen):
 
 
 def rows(hosts: Mapping[str, Crystal], ion: str, longest: float = 5.0, most: int = 3) -> pa.Table:
-    """The rows of a run: the ``most`` shortest distinct hops of each relaxed host, up to ``longest`` Å."""
+    """The rows of a run, in the hosts' Niggli cells: the ``most`` shortest distinct hops of each relaxed host, up to ``longest`` Å."""
     made: list[dict[str, Any]] = []
-    for name, crystal in hosts.items():
+    for name, given in hosts.items():
+        crystal = reduced(given)
         for number, hop in enumerate(hops(crystal, symbols().index(ion), longest)[:most], 1):
             start, end, *image = hop.edges[0]
             facts = {"start": start, "end": end, "image": image, "length": hop.length, "equivalents": len(hop.edges)}
             label = {"name": f"{name} {ion} hop {number}", "host": name, "ion": ion, "dimensions": dimensions([hop])}
-            made.append({**label, **facts, **wrapped(crystal).row()})
+            made.append({**label, **facts, **crystal.row()})
     return pa.Table.from_pylist(made, schema=INPUT)
 
 
@@ -93,7 +99,7 @@ class Barrier:
     def __call__(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Relax the two ends at the host's cell, then the path."""
         started = time.perf_counter()
-        start, end, moving = ends(row, self.settings.length)
+        start, end, moving = ends(row, self.settings.length, self.settings.most_atoms)
         settled = relax(self.potential, [start, end], self._relaxation)
         for name, one in zip(("start", "end"), settled, strict=True):
             if one.outcome is not Outcome.ok:
@@ -110,19 +116,19 @@ class Barrier:
         return RelaxSettings(fmax=ENDS * self.settings.fmax, max_steps=2 * self.settings.max_steps, free_cell=False)
 
 
-def ends(row: Mapping[str, Any], length: float) -> tuple[Crystal, Crystal, int]:
+def ends(row: Mapping[str, Any], length: float, most_atoms: int) -> tuple[Crystal, Crystal, int]:
     """The supercell with a vacancy where the ion goes to, the same with the ion there and unfolded, and the ion's index."""
     unit = Crystal.from_row(row)
-    times = tuple(max(1, int(np.ceil(length / edge - 1e-6))) for edge in np.linalg.norm(unit.lattice, axis=1))
-    cell, copies = supercell(unit, (times[0], times[1], times[2])), int(np.prod(times))
+    step = unit.positions[row["end"]] + np.array(row["image"]) - unit.positions[row["start"]]
+    times = repeats(unit, step, length, most_atoms)
+    cell, copies = supercell(unit, times), int(np.prod(times))
     image = np.array(row["image"])
     place = np.ravel_multi_index(tuple(image % times), times)
     moving, vacant = row["start"] * copies, row["end"] * copies + int(place)
     if moving == vacant:
         raise ValueError(f"the supercell of {len(cell)} atoms is too small: the ion would hop into itself")
-    step = (unit.positions[row["end"]] + image - unit.positions[row["start"]]) / times
     there = cell.positions.copy()
-    there[moving] += step
+    there[moving] += step / times
     keep = np.arange(len(cell)) != vacant
     numbers = cell.numbers[keep]
     return (
@@ -130,6 +136,22 @@ def ends(row: Mapping[str, Any], length: float) -> tuple[Crystal, Crystal, int]:
         Crystal(cell.lattice, there[keep], numbers),
         moving - int(vacant < moving),
     )
+
+
+def repeats(crystal: Crystal, step: np.ndarray, length: float, most_atoms: int) -> tuple[int, int, int]:
+    """How often each lattice vector is repeated for edges of ``length`` Å, as far as the atoms allow: first along ``step`` (fractional)."""
+    edges = np.linalg.norm(crystal.lattice, axis=1)
+    along = np.abs(step) * edges > ALONG
+    times = np.ones(3, int)
+    for axes in (along, ~along):
+        while (axes & (edges * times < length)).any():
+            longer = times.copy()
+            longer[np.where(axes, edges * times, np.inf).argmin()] += 1
+            if longer.prod() * len(crystal) > most_atoms:
+                break
+            times = longer
+    first, second, third = (int(one) for one in times)
+    return first, second, third
 
 
 def strayed(before: Sequence[Crystal], after: Sequence[Crystal], moving: int) -> str:

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from domains.errors import InvalidRequest
 from domains.materials.crystal import Crystal
+from domains.materials.hops import reduced
 from domains.materials.outcomes import Outcome
 from domains.materials.potential import Identity, Potential
 from domains.materials.relax import RelaxSettings, relax
@@ -88,7 +89,7 @@ class Phonons:
         (relaxed,) = relax(self.potential, [Crystal.from_row(row)], tight)
         if relaxed.outcome is not Outcome.ok:
             return {"outcome": relaxed.outcome, "reason": relaxed.reason}
-        found = phonons(self.potential, relaxed.crystal, self.settings)
+        found = phonons(self.potential, reduced(primitive(relaxed.crystal)), self.settings)
         return {**found, "engine_s": time.perf_counter() - started}
 
 
@@ -102,7 +103,7 @@ def phonons(potential: Potential, crystal: Crystal, settings: PhononSettings) ->
     with quiet():
         while True:
             times = repeats(crystal, settings.length, most)
-            lattice = Phonopy(unit, times, primitive_matrix="auto", symprec=SYMMETRY)
+            lattice = Phonopy(unit, times, primitive_matrix="P", symprec=SYMMETRY)
             lattice.generate_displacements(distance=DISPLACEMENT)
             displaced = [_crystal(one) for one in lattice.supercells_with_displacements]
             found = potential.evaluate(displaced, "forces")
@@ -133,6 +134,15 @@ def repeats(crystal: Crystal, length: float, most_atoms: int) -> list[int]:
         if times.prod() * len(crystal) <= most_atoms or times.max() == 1:
             return [int(one) for one in times]
         length = float((edges * (times - 1)).max())  # the next shorter at which an edge is repeated once less
+
+
+def primitive(crystal: Crystal) -> Crystal:
+    """The smallest cell of the crystal; as it is where it has no symmetry that can be found."""
+    import spglib
+
+    with quiet():
+        found = spglib.find_primitive((crystal.lattice, crystal.positions, crystal.numbers), symprec=SYMMETRY)
+    return Crystal(found[0], found[1], found[2].astype(np.uint8)) if found else crystal
 
 
 def _crystal(atoms: Any) -> Crystal:

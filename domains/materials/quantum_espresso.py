@@ -5,19 +5,20 @@ beside the programs. The chain is the interpolation on two k meshes of Wierzbows
 cond-mat/0504077): the dense mesh holds the Fermi surface, the other one the phonons.
 """
 
+import io
 import os
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from pydantic import Field
 
-from domains.drug import command
+from domains import command
 from domains.materials import dft
 from domains.materials.crystal import Crystal
 from domains.materials.outcomes import Outcome
@@ -28,6 +29,11 @@ from domains.model import Frozen
 PROGRAMS = ("pw.x", "ph.x", "q2r.x", "matdyn.x")
 # Seconds: aluminium takes 80 in all; a cell of ten atoms may take days, and belongs on another machine.
 LIMIT_S = 3600.0
+RELAX = "0-relax.pw.in"
+README = f"""Run the files in the order of their numbers, each with the program in its name (pw.x, ph.x, q2r.x, matdyn.x), in one folder, the
+pseudopotentials in its folder pseudo. After {RELAX} put the relaxed cell and positions into the two that follow.
+The coupling is then in the file lambda.
+"""
 SIGMAS, SIGMA_RY = 10, 0.005  # broadenings of the Fermi surface: 0.005 to 0.050 Ry
 LINE = re.compile(r"Broadening\s+(\S+)\s+lambda\s+(\S+)\s+dos\(Ef\)\s+(\S+)\s+omega_ln \[K\]\s+(\S+)")
 OUTPUT = pa.schema(
@@ -74,12 +80,13 @@ def pseudopotential_folder() -> Path:
 
 
 def inputs(crystal: Crystal, settings: CouplingSettings, chosen: Pseudopotentials) -> dict[str, str]:
-    """The five input files in the order in which they run."""
+    """The input files in the order in which they run: the cell is relaxed first, as the coupling is very sensitive to it."""
     q = dft.mesh(crystal, settings.q_spacing)
     k, dense = (_times(q, settings.k_per_q), _times(q, settings.k_per_q * settings.dense))
     return {
-        "1-dense.pw.in": _scf(crystal, settings, dense, chosen, dense=True),
-        "2-scf.pw.in": _scf(crystal, settings, k, chosen, dense=False),
+        RELAX: _pw(crystal, settings, k, chosen, {"calculation": "vc-relax", "forc_conv_thr": 1e-4}, {}),
+        "1-dense.pw.in": _pw(crystal, settings, dense, chosen, {"calculation": "scf"}, {"la2F": True}),
+        "2-scf.pw.in": _pw(crystal, settings, k, chosen, {"calculation": "scf"}, {}),
         "3-phonons.ph.in": _namelist(
             "inputph",
             {
@@ -117,25 +124,26 @@ def _times(mesh: tuple[int, int, int], factor: int) -> tuple[int, int, int]:
     return mesh[0] * factor, mesh[1] * factor, mesh[2] * factor
 
 
-def _scf(
+def _pw(
     crystal: Crystal,
     settings: CouplingSettings,
     mesh: tuple[int, int, int],
     chosen: Pseudopotentials,
-    *,
-    dense: bool,
+    control: Mapping[str, Any],
+    system: Mapping[str, Any],
 ) -> str:
     namelists: dict[str, dict[str, Any]] = {
-        "control": {"calculation": "scf", "prefix": "x", "outdir": "./out", "pseudo_dir": "./pseudo"},
+        "control": {**control, "prefix": "x", "outdir": "./out", "pseudo_dir": "./pseudo"},
         "system": {
             "ecutwfc": chosen.wave_ry,
             "ecutrho": chosen.density_ry,
             "occupations": "smearing",
             "smearing": "mp",
             "degauss": settings.degauss_ry,
-            **({"la2F": True} if dense else {}),
+            **system,
         },
         "electrons": {"conv_thr": 1e-9, "mixing_beta": 0.7},
+        "cell": {"press_conv_thr": 0.1},
     }
     return dft.pw_input(crystal, namelists, mesh, chosen.files)
 
@@ -178,34 +186,45 @@ class ElectronPhonon:
             chosen = choose(elements, folder)
         except ValueError as error:
             problem = problem or str(error)
-            chosen = Pseudopotentials(
-                {}, CUTOFF_RY, ULTRASOFT * CUTOFF_RY
-            )  # the names in the inputs are to be replaced
-        texts = inputs(crystal, self.settings, chosen)
+            # The names in the inputs are then to be replaced.
+            chosen = Pseudopotentials({}, CUTOFF_RY, ULTRASOFT * CUTOFF_RY)
+        texts: Mapping[str, str] = inputs(crystal, self.settings, chosen)
         if problem:
-            return {"outcome": Outcome.handed_off, "reason": problem, "inputs": list(texts.items())}
+            handed = [("README.txt", README), *texts.items()]
+            return {"outcome": Outcome.handed_off, "reason": problem, "inputs": handed}
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="ai4s-qe-") as work:
-            problem, found = run(Path(work), texts, folder)
+            (Path(work) / "pseudo").symlink_to(folder)
+            problem, texts = run(Path(work), texts, lambda relaxed: inputs(relaxed, self.settings, chosen))
+            result = Path(work) / "lambda"
+            found = couplings(result.read_text()) if result.exists() else []
         spent = {"engine_s": time.perf_counter() - started, "inputs": list(texts.items())}
         return {**spent, **_judged(problem, found, self.settings.mu_star)}
 
 
-def run(work: Path, texts: Mapping[str, str], pseudopotentials: Path) -> tuple[str, list[Coupling]]:
-    """Run the chain in an empty folder: what went wrong, or nothing, and the couplings."""
-    (work / "pseudo").symlink_to(pseudopotentials)
+def run(
+    work: Path, texts: Mapping[str, str], again: Callable[[Crystal], Mapping[str, str]]
+) -> tuple[str, Mapping[str, str]]:
+    """Run the chain in a folder: what went wrong, or nothing; and its inputs, made ``again`` for the relaxed crystal."""
     ends = time.monotonic() + LIMIT_S
-    for name, text in texts.items():
-        (work / name).write_text(text)
+    for name in tuple(texts):
+        (work / name).write_text(texts[name])
         binary = program(f"{name.split('.')[1]}.x")
         assert binary is not None
         done = command.run([binary, "-in", name], work, max(1.0, ends - time.monotonic()))
-        (work / name).with_suffix(".out").write_text(done.output)
         if done.code != 0 or "JOB DONE" not in done.output:
             said = f"stopped after {LIMIT_S:.0f} s" if done.timed_out else complaint(done.output)
-            return f"{name}: {said}", []
-    result = work / "lambda"
-    return ("", couplings(result.read_text())) if result.exists() else ("matdyn.x wrote no coupling", [])
+            return f"{name}: {said}", texts
+        if name == RELAX:
+            texts = {**again(relaxed(done.output)), RELAX: texts[RELAX]}
+    return "", texts
+
+
+def relaxed(output: str) -> Crystal:
+    """The last crystal of a relaxation by pw.x."""
+    from ase.io import read
+
+    return Crystal.from_ase(read(io.StringIO(output), index=-1, format="espresso-out"))
 
 
 def complaint(output: str) -> str:

@@ -3,6 +3,7 @@
 Trained on the same calculations as CHGNet, but on their raw energies: its energies and CHGNet's must not be subtracted.
 """
 
+import functools
 import hashlib
 import warnings
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import sevenn
 import sevenn._keys as key
 import torch
 from sevenn.checkpoint import SevenNetCheckpoint
+from torch.utils.checkpoint import checkpoint
 
 from domains.materials import batching
 from domains.materials.crystal import Crystal
@@ -22,8 +24,39 @@ from domains.materials.neighbours import Neighbours
 from domains.materials.potential import Convention, Evaluation, Want
 
 WEIGHTS = "pretrained_potentials/SevenNet_l3i5/checkpoint_l3i5.pth"
+CONVOLUTIONS = tuple(f"{layer}_convolution" for layer in range(5))
 ATOMS = {"energy": 120, "forces": 40}
 BYTES = {"energy": 9e4, "forces": 3e5}  # of an edge, measured on C, Cu and SrTiO3
+FRUGAL_BYTES = {"energy": 1.2e4, "forces": 5.5e4}  # where the convolutions take their edges part by part
+PART = 1000  # edges
+PER_CONVOLUTION = (key.NODE_FEATURE, key.EDGE_IDX, key.EDGE_EMBEDDING, key.EDGE_ATTR)
+
+
+class Frugal(torch.nn.Module):  # type: ignore[misc]
+    """A convolution that takes many edges part by part, forgets its inner values, and computes them again on the way back.
+
+    These values are nearly all of the memory, and a convolution is a sum over edges.
+    """
+
+    def __init__(self, convolution: torch.nn.Module) -> None:
+        super().__init__()
+        self.convolution, self.frugal = convolution, False
+
+    def forward(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """As the convolution itself: replaces the features of the atoms."""
+        if not self.frugal:
+            return self.convolution(batch)  # type: ignore[no-any-return]
+
+        def convolved(*given: torch.Tensor) -> torch.Tensor:
+            return self.convolution({**batch, **dict(zip(PER_CONVOLUTION, given, strict=True))})[key.NODE_FEATURE]
+
+        edges = batch[key.EDGE_IDX].split(PART, dim=1), *(batch[one].split(PART) for one in PER_CONVOLUTION[2:])
+        parts = (
+            checkpoint(convolved, batch[key.NODE_FEATURE], *part, use_reentrant=False)
+            for part in zip(*edges, strict=True)
+        )
+        batch[key.NODE_FEATURE] = functools.reduce(torch.add, parts)
+        return batch
 
 
 class SevenNet:
@@ -44,6 +77,9 @@ class SevenNet:
         self.network.set_is_batch_data(True)
         self.network.delete_module_by_key("force_output")  # forces come from one differentiation by the edges
         self.network.key_grad = None
+        self.convolutions = [Frugal(self.network._modules[name]) for name in CONVOLUTIONS]
+        for name, convolution in zip(CONVOLUTIONS, self.convolutions, strict=True):
+            self.network.replace_module(name, convolution)
         self.network.requires_grad_(False).eval()
         self.elements = frozenset(self.network.type_map)
         self.cutoff = float(self.network.cutoff)
@@ -58,7 +94,10 @@ class SevenNet:
 
     def bytes(self, graph: Neighbours, want: Want) -> float:
         """Predicted memory, from the number of edges."""
-        return BYTES[want] * len(graph.center)
+        usual = BYTES[want] * len(graph.center)
+        if usual <= batching.BATCH_BYTES:
+            return usual
+        return max(batching.BATCH_BYTES, FRUGAL_BYTES[want] * len(graph.center))  # such a crystal fills a batch alone
 
     def compute(self, graphs: Sequence[Neighbours], want: Want) -> list[Evaluation]:
         """Evaluate one batch."""
@@ -75,6 +114,9 @@ class SevenNet:
             key.NUM_ATOMS: sizes,
             key.BATCH: torch.repeat_interleave(torch.arange(len(graphs)), sizes),
         }
+        edges = sum(len(graph.center) for graph in graphs)
+        for convolution in self.convolutions:
+            convolution.frugal = BYTES[want] * edges > batching.BATCH_BYTES
         with torch.set_grad_enabled(derivatives):
             total = self.network(batch)[key.PRED_TOTAL_ENERGY]
         plain = [Evaluation(float(energy)) for energy in total.detach().double()]

@@ -74,7 +74,8 @@ def _coupled(row: Row, mu_star: tuple[float, float]) -> Coupled:
 
 
 def _dos(found: Row, potential: str) -> str:
-    return phonon_dos(np.array(found["dos_thz"]), np.array(found["dos"]), {}, -NUMERICAL, potential)
+    parts = dict(zip(found["dos_elements"], map(np.array, found["dos_parts"]), strict=True))
+    return phonon_dos(np.array(found["dos_thz"]), np.array(found["dos"]), parts, -NUMERICAL, potential)
 
 
 def _reasons(row: Row) -> list[Words]:

@@ -32,7 +32,7 @@ def test_a_metal_gets_phonons_and_inputs_but_no_tc(prefect_api, tmp_path, monkey
     names = sorted(path.name for path in (tmp_path / "al" / "inputs").rglob("*.in"))
     ran = row["coupling"] != "handed_off"
     assert ran or names == [
-        "1-dense.pw.in", "2-scf.pw.in", "3-phonons.ph.in", "4-constants.q2r.in", "5-spectrum.matdyn.in",
+        "0-relax.pw.in", "1-dense.pw.in", "2-scf.pw.in", "3-phonons.ph.in", "4-constants.q2r.in", "5-spectrum.matdyn.in",
     ]  # fmt: skip
 
 

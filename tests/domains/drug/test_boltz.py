@@ -13,7 +13,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from domains.drug import boltz, command
+from domains import command
+from domains.drug import boltz
 from domains.drug.outcomes import Outcome
 from domains.errors import InvalidRequest
 from tasks.child import Answer, Child
@@ -180,7 +181,7 @@ def test_where_the_program_lies_is_no_part_of_the_recipe(settings):
 
 def test_a_program_ends_with_the_child_that_started_it(tmp_path):
     script = (
-        "import pathlib, sys; from domains.drug import command; "
+        "import pathlib, sys; from domains import command; "
         "command.run([sys.executable, '-c', 'import os, pathlib, time; "
         'pathlib.Path("pid").write_text(str(os.getpid())); time.sleep(60)\'], pathlib.Path.cwd())'
     )

@@ -55,6 +55,7 @@ def test_hops_do_not_depend_on_where_the_cell_begins():
 
 def rows_of_every_edge(crystal, number):
     (row,) = migration.rows({"Cu": crystal}, "Cu", longest=2.7, most=1).to_pylist()
+    crystal = Crystal.from_row(row)
     (hop,) = hops(crystal, number, 2.7)
     return [{**row, "start": i, "end": j, "image": list(cell)} for i, j, *cell in hop.edges]
 
@@ -65,7 +66,7 @@ def test_the_ion_goes_straight_to_the_vacancy_across_any_boundary():
     assert len(every) == 24
     assert sum(any(row["image"]) for row in every) > 12  # most cross a boundary
     for row in every:
-        start, end, moving = migration.ends(row, 7.0)
+        start, end, moving = migration.ends(row, 7.0, 80)
         step = (end.positions - start.positions) @ start.lattice
         assert np.linalg.norm(step[moving]) == pytest.approx(3.59 / 2**0.5)  # and not through the whole cell
         assert np.abs(np.delete(step, moving, axis=0)).max() == 0
@@ -95,7 +96,7 @@ def test_a_vacancy_in_copper_has_one_barrier_whichever_way_it_goes(engine):
 
 def test_an_end_where_the_ion_does_not_stay_is_told():
     row = rows_of_every_edge(copper(cubic=True), CU)[0]
-    start, end, moving = migration.ends(row, 7.0)
+    start, end, moving = migration.ends(row, 7.0, 80)
     assert migration.strayed([start, end], [start, end], moving) == ""
     assert "left the end of its hop of 2.54 Å by 2.54 Å" in migration.strayed([start, end], [start, start], moving)
     other = start.positions.copy()
@@ -109,6 +110,17 @@ def test_what_the_potential_cannot_do_ends_in_an_outcome(engine):
     assert engine(row)["outcome"] is Outcome.unsupported_element
 
 
+@pytest.mark.parametrize(("name", "times"), [("LiFePO4", (1, 2, 1)), ("LiCoO2", (3, 3, 2)), ("LiTiS2", (3, 3, 2))])
+def test_the_supercell_is_longest_along_the_hop(name, times):
+    (row,) = migration.rows({name: hosts.load(name).crystal}, "Li", most=1).to_pylist()
+    crystal = Crystal.from_row(row)
+    step = crystal.positions[row["end"]] + row["image"] - crystal.positions[row["start"]]
+    assert np.linalg.norm(step @ crystal.lattice) == pytest.approx(row["length"])
+    assert migration.repeats(crystal, step, 8.0, 80) == times
+    large = migration.repeats(crystal, step, 8.0, 400)
+    assert (np.linalg.norm(crystal.lattice, axis=1) * large >= 8).all()
+
+
 def test_few_steps_are_not_called_converged():
     settings = migration.BarrierSettings(potential=Identity.of("emt"), length=7.0, fmax=0.02, images=3)
     found = migration.path(*_unrelaxed(settings))
@@ -117,7 +129,7 @@ def test_few_steps_are_not_called_converged():
 
 
 def _unrelaxed(settings):
-    start, end, moving = migration.ends(rows_of_every_edge(copper(cubic=True), CU)[0], 7.0)
+    start, end, moving = migration.ends(rows_of_every_edge(copper(cubic=True), CU)[0], 7.0, 80)
     potential = settings.potential.load()
     energies = [one.energy for one in potential.evaluate([start, end], "energy")]
     short = settings.model_copy(update={"max_steps": 2})

@@ -40,6 +40,13 @@ def test_copper_is_stable_and_vibrates_as_measured():
     assert len(found["band_labels"]) == len(found["band_ticks"])
 
 
+def test_the_choice_of_the_cell_changes_nothing():
+    one, other = engine(length=7.0)(row("Cu")), engine(length=7.0)(row("Cu", cubic=True))
+    assert one["atoms"] == other["atoms"]
+    assert one["highest_thz"] == pytest.approx(other["highest_thz"], abs=0.01)
+    assert len(other["bands_thz"][0]) == 3
+
+
 def test_body_centred_copper_has_imaginary_modes():
     found = engine()(row("Cu", "bcc", a=2.87))
     assert found["outcome"] is Outcome.imaginary_modes

@@ -12,7 +12,16 @@ from domains.materials.crystal import COLUMNS, Crystal
 from domains.materials.outcomes import Outcome
 from domains.materials.potential import Identity, load
 from domains.materials.scan import (
-    BEYOND, EVALUATED, FACTORS, SCHEMA, EvaluateStage, ScanStage, evaluate_rows, scan, scan_rows, vertex,
+    BEYOND,
+    EVALUATED,
+    FACTORS,
+    SCHEMA,
+    EvaluateStage,
+    ScanStage,
+    evaluate_rows,
+    scan,
+    scan_rows,
+    vertex,
 )  # fmt: skip
 from tasks.child import Answer, Child
 

@@ -19,6 +19,8 @@ from tests.public_data import public_data
 
 # What matdyn.x 6.7 wrote for aluminium on 4 x 4 x 4 q points.
 RECORDED = Path(__file__).parent / "aluminium_lambda.txt"
+# What pw.x 6.7 printed when it relaxed aluminium, its middle left out.
+RELAXED = Path(__file__).parent / "aluminium_relax.txt"
 ALUMINIUM = espresso.CouplingSettings()
 
 
@@ -78,8 +80,10 @@ def test_without_the_programs_the_inputs_are_handed_off(nowhere):
     assert "tc_low" not in found
     texts = dict(found["inputs"])
     assert list(texts) == [
-        "1-dense.pw.in", "2-scf.pw.in", "3-phonons.ph.in", "4-constants.q2r.in", "5-spectrum.matdyn.in",
+        "README.txt", "0-relax.pw.in", "1-dense.pw.in", "2-scf.pw.in", "3-phonons.ph.in", "4-constants.q2r.in",
+        "5-spectrum.matdyn.in",
     ]  # fmt: skip
+    assert "vc-relax" in texts["0-relax.pw.in"]
     assert "24 24 24" in texts["1-dense.pw.in"]
     assert "12 12 12" in texts["2-scf.pw.in"]
     assert "la2f             = .true." in texts["1-dense.pw.in"]  # Fortran does not mind the case
@@ -94,31 +98,36 @@ def program(folder, name, script):
     (folder / name).chmod(0o755)
 
 
-def test_an_error_of_a_program_ends_the_row_with_its_words(nowhere, monkeypatch):
+@pytest.fixture
+def programs(nowhere, monkeypatch):
+    """Programs that print and write what Quantum ESPRESSO did."""
     for name in espresso.PROGRAMS:
-        program(nowhere, name, "echo JOB DONE")
-    frame = "%" * 40
-    program(
-        nowhere, "ph.x", f"printf '{frame}\\n   Error in routine phq_readin (1):\\n   no pseudo\\n{frame}\\n'; exit 1"
-    )
+        program(nowhere, name, f"/bin/cat {RELAXED}; /bin/cp {RECORDED} lambda")
+    (nowhere / "Al.pz-vbc.UPF").touch()
     monkeypatch.setenv("AI4S_QE_BIN", str(nowhere))
     monkeypatch.setenv("ESPRESSO_PSEUDO", str(nowhere))
-    (nowhere / "Al.pz-vbc.UPF").touch()
+    return nowhere
+
+
+def test_an_error_of_a_program_ends_the_row_with_its_words(programs):
+    frame = "%" * 40
+    said = f"printf '{frame}\\n   Error in routine phq_readin (1):\\n   no pseudo\\n{frame}\\n'; exit 1"
+    program(programs, "ph.x", said.replace("%", "%%"))
     found = espresso.ElectronPhonon(ALUMINIUM)(aluminium())
     assert found["outcome"] is Outcome.engine_error
     assert found["reason"] == "3-phonons.ph.in: Error in routine phq_readin (1): no pseudo"
 
 
-def test_programs_that_run_give_the_coupling_that_they_wrote(nowhere, monkeypatch):
-    for name in espresso.PROGRAMS:
-        program(nowhere, name, f"/bin/cp {RECORDED} lambda; echo JOB DONE")
-    monkeypatch.setenv("AI4S_QE_BIN", str(nowhere))
-    monkeypatch.setenv("ESPRESSO_PSEUDO", str(nowhere))
-    (nowhere / "Al.pz-vbc.UPF").touch()
+def test_programs_that_run_give_the_coupling_that_they_wrote(programs):
     found = espresso.ElectronPhonon(ALUMINIUM)(aluminium())
     assert found["outcome"] is Outcome.ok
     assert found["strength"] == pytest.approx(0.408, abs=1e-3)
     assert found["tc_low"] < 1.175 < found["tc_high"]
+    texts = dict(found["inputs"])
+    assert "2.02475" in texts["0-relax.pw.in"]  # half of the measured lattice constant
+    assert "1.97806898" in texts["1-dense.pw.in"]  # half of the relaxed one
+    assert "1.97806898" in texts["2-scf.pw.in"]
+    assert "ecutwfc          = 16.0" in texts["2-scf.pw.in"]
 
 
 def test_programs_without_pseudopotentials_hand_off_as_well(nowhere, monkeypatch):
