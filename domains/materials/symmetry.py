@@ -33,9 +33,12 @@ def symmetry(crystal: Crystal) -> Symmetry:
     import spglib
 
     cell = (crystal.lattice, crystal.positions, crystal.numbers)
-    with quiet():
-        found = spglib.get_symmetry_dataset(cell, symprec=TOLERANCE)
-        standard = None if found is None else spglib.standardize_cell(cell, symprec=TOLERANCE)
+    try:
+        with quiet():
+            found = spglib.get_symmetry_dataset(cell, symprec=TOLERANCE)
+            standard = None if found is None else spglib.standardize_cell(cell, symprec=TOLERANCE)
+    except spglib.SpglibError:  # what None said once; phonopy turns it on for the whole process
+        standard = None
     if standard is None:
         return Symmetry("P1", 1, crystal)
     lattice, positions, numbers = standard
