@@ -4,6 +4,7 @@ With a free cell the nine numbers of the deformation F of the first cell are fur
 frame, and dE/dF = V σ F^-T.
 """
 
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -34,7 +35,9 @@ OUTPUT = pa.schema(
         ("moments", pa.list_(pa.float64())),  # µB
     ]
 )
-SCHEMA = pa.schema([("id", pa.int64()), *OUTPUT, ("outcome", pa.string()), ("reason", pa.string())])
+SCHEMA = pa.schema(
+    [("id", pa.int64()), *OUTPUT, ("engine_s", pa.float64()), ("outcome", pa.string()), ("reason", pa.string())]
+)
 
 
 class RelaxSettings(Frozen):
@@ -159,9 +162,11 @@ def _largest(found: Evaluation, now: Crystal, free_cell: bool) -> float:
 def relax_rows(batch: pa.Table, settings: RelaxStage) -> pa.Table:
     """Relax every row's crystal. In: id and what :func:`rows.crystals_of` reads; out: as :data:`SCHEMA`."""
     potential = settings.potential.load()
-    ends = relax(potential, crystals_of(batch), settings.relaxation)
+    crystals, started = crystals_of(batch), time.perf_counter()
+    ends = relax(potential, crystals, settings.relaxation)
+    told = {"convention": potential.convention, "engine_s": (time.perf_counter() - started) / max(1, len(batch))}
     rows = zip(batch["id"].to_pylist(), ends, strict=True)
-    made = [{"id": number, "convention": potential.convention, **_row(end)} for number, end in rows]
+    made = [{"id": number, **told, **_row(end)} for number, end in rows]
     return pa.Table.from_pylist(made, schema=SCHEMA)
 
 

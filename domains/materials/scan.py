@@ -5,6 +5,7 @@ and on the large side: with its atoms held at the places of another compound, a 
 they may move. So relaxations start from the volume expected, not from the one found here.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +38,8 @@ OUTPUT = pa.schema(
     ]
 )
 VERDICT = [("outcome", pa.string()), ("reason", pa.string())]
-SCHEMA = pa.schema([("id", pa.int64()), *OUTPUT, *VERDICT])
+SPENT = [("engine_s", pa.float64())]  # a batch's wall seconds inside the potential, shared out among its rows
+SCHEMA = pa.schema([("id", pa.int64()), *OUTPUT, *SPENT, *VERDICT])
 EVALUATED = pa.schema([("energy_per_atom", pa.float64()), ("convention", pa.string())])
 
 
@@ -118,19 +120,24 @@ def vertex(volumes: np.ndarray, energies: np.ndarray) -> tuple[float, float, flo
 
 def scan_rows(batch: pa.Table, settings: ScanStage) -> pa.Table:
     """Scan every candidate. In: id, prototype, species; out: as :data:`SCHEMA`."""
-    scanned = scan(settings.potential.load(), crystals_of(batch))
+    potential, crystals = settings.potential.load(), crystals_of(batch)
+    started = time.perf_counter()
+    scanned = scan(potential, crystals)
+    told = {"convention": potential.convention, "engine_s": (time.perf_counter() - started) / max(1, len(batch))}
     pairs = zip(batch["id"].to_pylist(), scanned, strict=True)
-    made = [{"id": number, "convention": settings.potential.convention, **vars(one)} for number, one in pairs]
+    made = [{"id": number, **told, **vars(one)} for number, one in pairs]
     return pa.Table.from_pylist(made, schema=SCHEMA)
 
 
 def evaluate_rows(batch: pa.Table, settings: EvaluateStage) -> pa.Table:
     """Evaluate every crystal as it is. In: id and what :func:`rows.crystals_of` reads; out: id, EVALUATED, outcome, reason."""
-    crystals = crystals_of(batch)
-    found = settings.potential.load().evaluate(crystals, "energy")
+    potential, crystals = settings.potential.load(), crystals_of(batch)
+    started = time.perf_counter()
+    found = potential.evaluate(crystals, "energy")
+    spent = (time.perf_counter() - started) / max(1, len(batch))
     rows = zip(batch["id"].to_pylist(), crystals, found, strict=True)
-    made = [{"id": number, **_row(crystal, one, settings)} for number, crystal, one in rows]
-    return pa.Table.from_pylist(made, schema=pa.schema([("id", pa.int64()), *EVALUATED, *VERDICT]))
+    made = [{"id": number, "engine_s": spent, **_row(crystal, one, settings)} for number, crystal, one in rows]
+    return pa.Table.from_pylist(made, schema=pa.schema([("id", pa.int64()), *EVALUATED, *SPENT, *VERDICT]))
 
 
 def _row(crystal: Crystal, found: Evaluation, settings: EvaluateStage) -> dict[str, Any]:
