@@ -22,7 +22,7 @@ from tasks.stage import Rows, Source, Survivors, run_stage, run_stage_here
 
 NOTHING = pa.schema([])
 NAMED = ("name", "formula", "prototype", "atoms")
-BUILT = ("prototype", "species", "volume")
+BUILT = ("prototype", "species")
 CRYSTAL = tuple(COLUMNS.names)
 # What the surrogate sees of a formula besides its composition: energies as evaluated.
 SEEN = ("formation_energy", "e_decomposition")
@@ -170,7 +170,7 @@ def learned(run: Run, search: MaterialsSearch, source: Survivors) -> Acquired:
         Frozen(),
         version="1",
         reads=("formula",),
-        carries=(*NAMED, "species", "volume", *SEEN),
+        carries=(*NAMED, "species", *SEEN),
         output=surrogate.OUTPUT,
         cost=surrogate.FEATURISE_S,
     )

@@ -16,6 +16,10 @@ CONFIG = {
     # A worker that cannot be started again must not leave its shards waiting for ever.
     "distributed.scheduler.no-workers-timeout": "120s",
     "distributed.scheduler.allowed-failures": ALLOWED_FAILURES,
+    # What Dask does of itself while engines run: half of it is for pages that nobody looks at here.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
     "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": 1,
     "distributed.nanny.pre-spawn-environ.OPENBLAS_NUM_THREADS": 1,

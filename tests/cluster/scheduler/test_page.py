@@ -59,7 +59,13 @@ def test_chips_gangs_and_tasks_are_told_as_they_are() -> None:
             await until(s, lambda told: told["gangs"]["running"])
             tasks += client.map(hold, ["go"] * 20, pure=False, resources={"chip": 1})
             tasks += gang(client, "short", 3, "go", members=2)
-            told = await until(s, lambda told: told["tasks"]["for_chips"] == 4 and told["gangs"]["waiting"])
+            told = await until(
+                s,
+                lambda told: (
+                    (told["tasks"]["for_chips"], told["tasks"]["running"]) == (4, 18)
+                    and [one["ready"] for one in told["gangs"]["waiting"]] == [2]
+                ),
+            )
             assert told["kinds"] == {
                 "a": {"held": 32, "reserved": 0, "free": 0, "lost": 0, "awaited": 0, "gangs": 16},
             }
