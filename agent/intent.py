@@ -88,8 +88,10 @@ def _votes(found: Extraction) -> dict[tuple[str, str], float]:
     for slot, given in read_data("evidence")["slots"].items():
         if slot in slots or slot in found.marks:
             votes |= {(slot, where): weight for where, weight in given.items()}
+    # With a target, a limit on a property narrows what is docked; it is not what is asked for.
+    limits = ("<", ">", "between") if "targets" in slots else ()
     named = {
-        "properties": [one.name for one in slots.get("properties", ())],
+        "properties": [one.name for one in slots.get("properties", ()) if one.op not in limits],
         "datasets": [slots[slot] for slot in ("dataset",) if slot in slots],
         "models": list(slots.get("models", ())),
     }

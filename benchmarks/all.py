@@ -30,6 +30,8 @@ SCRIPTS = (
     "shallow_water",
     "tiles",
     "tile_placement",
+    "ensemble",
+    "store_faults",
     "agent_accuracy",
     "agent_latency",
     "orchestration",

@@ -1,10 +1,12 @@
 """What the requests of all pipelines share, and a stage as it is planned."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from domains.errors import InvalidRequest
 from domains.model import Frozen
 
 Seed = Annotated[
@@ -58,3 +60,11 @@ class PlannedStage:
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a request would do, said without building or loading what it names; ``problem`` where it is known not to fit."""
+
+    stages: Sequence[PlannedStage]
+    problem: InvalidRequest | None = None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from domains.climate.ensemble_request import ClimateEnsembleRequest
 from domains.drug.check import check as check_screening
 from domains.drug.check import outline as outline_screening
 from domains.drug.request import ScreeningRequest
@@ -64,6 +65,14 @@ class Pipeline:
 
 DRUG_PACKAGES = ("rdkit", "meeko", "vina", "dockstring", "dimorphite-dl", "posebusters", "prolif", "openmm", "pdbfixer")
 MATERIALS_PACKAGES = ("torch", "chgnet", "sevenn", "ase", "pymatgen", "spglib", "phonopy", "jarvis-tools")
+CLIMATE_PACKAGES = ("scipy", "zarr", "h5netcdf", "cftime")
+
+
+def check_climate_ensemble(request: ClimateEnsembleRequest) -> Checked:
+    """Checked when it is asked for: the members are drawn with SciPy."""
+    from domains.climate.ensemble_check import check
+
+    return check(request)
 
 
 def check_materials(request: MaterialsRequest) -> Checked:
@@ -71,6 +80,13 @@ def check_materials(request: MaterialsRequest) -> Checked:
     from domains.materials.check import check
 
     return check(request)
+
+
+def outline_materials(request: MaterialsRequest) -> Outline:
+    """Outlined when it is asked for."""
+    from domains.materials.check import outline
+
+    return outline(request)
 
 
 PIPELINES = {
@@ -110,6 +126,7 @@ PIPELINES = {
             "Candidates",
             ("candidates.csv", "structures/", "dft/", "relaxed.parquet"),
             MATERIALS_PACKAGES,
+            outline_materials,
         ),
         Pipeline(
             "materials-cathode",
@@ -132,6 +149,17 @@ PIPELINES = {
             "Superconductors",
             ("superconductors.csv", "structures/", "inputs/"),
             MATERIALS_PACKAGES,
+        ),
+        Pipeline(
+            "climate-ensemble",
+            "Perturb the parameters of a climate model and see how far its sensitivity is known",
+            "扰动气候模式参数，给出气候敏感度的分布",
+            ClimateEnsembleRequest,
+            check_climate_ensemble,
+            "sensitivity",
+            "Sensitivity",
+            ("sensitivity.csv", "members.csv", "ensemble.zarr/", "ensemble.nc"),
+            CLIMATE_PACKAGES,
         ),
     )
 }

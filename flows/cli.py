@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from domains.errors import InvalidRequest
+from flows.asking import ask
 from flows.hub import hub
 from flows.models import models
 from flows.terminal import print_table, user_errors
@@ -207,6 +208,7 @@ def _engines() -> list[dict[str, Any]]:
     ]
 
 
+main.add_command(ask)
 main.add_command(hub)
 main.add_command(models)
 main.command("engines")(_table_command(_engines, ""))
@@ -217,27 +219,22 @@ main.command("targets")(_table_command(_targets, ""))
 @main.command()
 @click.argument("text", required=False)
 @click.option("--batch", type=click.Path(path_type=Path), metavar="FILE", help="JSON lines, each with a 'text'.")
+@click.option("--hub", default="", help="Estimate for this hub: a preset, laptop, or a hub file.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def plan(text: str | None, batch: Path | None, as_json: bool) -> None:
-    """Read a request in English or Chinese: what is asked for, with which facts, and whether it may be done. Runs nothing."""
-    from flows.reading import read_batch, read_one
+def plan(text: str | None, batch: Path | None, hub: str, as_json: bool) -> None:
+    """Read a request in English or Chinese and plan it: what it would do, take and need. Runs nothing."""
+    from flows.reading import plan_batch, plan_one, show
 
     if (text is None) == (batch is None):
         raise click.UsageError("give a request as text, or --batch FILE.jsonl")
     with user_errors():
         if batch is not None:
-            for row in read_batch(batch):
+            for row in plan_batch(batch, hub):
                 click.echo(json.dumps(row, ensure_ascii=False))
-            return
-        found = read_one(text or "")
-    if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
-        return
-    click.echo(f"{found['action']}: {found['intent'] or found['domain']}")
-    for name, value in found["slots"].items():
-        click.echo(f"  {name}: {json.dumps(value, ensure_ascii=False)}")
-    if found["question"]:
-        click.echo(found["question"])
+        elif as_json:
+            click.echo(json.dumps(plan_one(text or "", hub), indent=2, ensure_ascii=False))
+        else:
+            show(text or "", hub)
 
 
 @main.command()

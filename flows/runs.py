@@ -14,20 +14,24 @@ def _newer(path: Path, other: Path) -> bool:
     return path.exists() and other.exists() and path.stat().st_mtime >= other.stat().st_mtime
 
 
+def finished(folder: Path) -> bool:
+    """Whether the last session of a run came to its end: the manifest is the last thing that it writes."""
+    return (folder / "report.html").exists() and _newer(folder / "manifest.json", folder / "provenance.json")
+
+
 def list_runs() -> list[dict[str, Any]]:
     """Every run of the runs folder, newest first."""
     root = Settings().runs.expanduser()
     rows = []
     for noted in sorted(root.glob("*/request.json"), key=lambda path: path.stat().st_mtime, reverse=True):
         folder = noted.parent
-        finished = _newer(folder / "report.html", folder / "provenance.json")
         started = datetime.fromtimestamp(noted.stat().st_mtime, UTC)
         stages = sorted(folder.glob("*/stage.json"), key=lambda path: path.stat().st_mtime)
         rows.append(
             {
                 "run": folder.name,
                 "started": f"{started:%Y-%m-%d %H:%M}",
-                "state": "finished" if finished else "unfinished",
+                "state": "finished" if finished(folder) else "unfinished",
                 "last stage": stages[-1].parent.name if stages else "",
                 "pipeline": json.loads(noted.read_text())["pipeline"],
             }

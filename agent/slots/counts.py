@@ -60,7 +60,7 @@ PATTERNS = {
         rf"({NUMBER})\s*个?\s*单?细胞",
     ),
     "samples": (
-        rf"({NUMBER})\s*(?:(?:human|tumou?r|patient|whole|□+)[-\s]?)*(?:whole[- ]?)?(?:genomes?|exomes?|samples?|patients|individuals|isolates)\b",
+        rf"({NUMBER})\s*(?:(?:human|tumou?r|patient|whole|□)[-\s]?)*(?:whole[- ]?)?(?:genomes?|exomes?|samples?|patients|individuals|isolates)\b",
         rf"({NUMBER})\s*(?:个|份|例)\s*[^,。;\d]{{0,6}}?(?:样本|样品|病人|患者|外显子组?|基因组)",
         rf"({NUMBER})\s*例",
         rf"({NUMBER})\s*(?:个)?样本",

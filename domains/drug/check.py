@@ -9,7 +9,7 @@ from domains.drug.plan import plan
 from domains.drug.receptors import Receptor, load
 from domains.drug.request import ScreeningRequest
 from domains.errors import InvalidRequest
-from domains.request import PlannedStage
+from domains.request import Outline, PlannedStage
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,21 @@ def check(request: ScreeningRequest) -> Screen:
     if problem := engine.state or (NO_CHARGES if engine.reads_charges and not charged(receptor.path) else ""):
         ready = ", ".join(name for name, engine in ENGINES.items() if not engine.state)
         raise InvalidRequest("engine", request.engine, problem, ready)
+    if too_many := _too_many(request, library):
+        raise too_many
+    return Screen(request, library, receptor)
+
+
+def outline(request: ScreeningRequest) -> Outline:
+    """The stages without the receptor, as one that must be built first takes half a minute; as many rows as are asked for."""
+    library = open_library(request.library)
+    return Outline(plan(request, max(library.rows, request.sample or 0)), _too_many(request, library))
+
+
+def _too_many(request: ScreeningRequest, library: Library) -> InvalidRequest | None:
     for field, count in (("top", request.top), ("sample", request.sample)):
         if count is not None and count > library.rows:
-            raise InvalidRequest(
+            return InvalidRequest(
                 field, count, f"the library {library.name} has {library.rows:,} records", f"1 to {library.rows}"
             )
-    return Screen(request, library, receptor)
+    return None

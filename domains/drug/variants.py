@@ -11,7 +11,7 @@ from domains.drug.library import Library, open_library
 from domains.drug.request import Alert, PropertyWindow, ScreeningRequest, Search
 from domains.errors import InvalidRequest
 from domains.model import absolute_path
-from domains.request import PlannedStage, Profile, Request, RunName, separated
+from domains.request import Outline, PlannedStage, Profile, Request, RunName, separated
 
 # Measured on the dimer of SARS-CoV-2 Mpro: 16 to 18 CPU seconds.
 BUILD_S, REFERENCE_S, COMPARE_S = 18.0, 0.02, 0.1
@@ -165,23 +165,38 @@ class Panel:
 
     def plan(self) -> list[PlannedStage]:
         """The stages and about what they take."""
-        kept = self.records
-        docks = kept * self.request.seeds
-        front = [
-            PlannedStage("library", kept, 0.0),
-            PlannedStage("standardise", kept, kept * plan.STANDARDISE_S),
-            PlannedStage("deduplicate", kept, 0.0),
-            PlannedStage("filter", kept, kept * plan.FILTER_S),
-            PlannedStage("prepare", kept, kept * plan.PREPARE_S),
-            PlannedStage("build", len(self.variants), len(self.variants) * BUILD_S),
-        ]
-        per_variant = self.request.seeds * plan.MAPS_S + docks * plan.dock_seconds(self.request.search)
-        return [
-            *front,
-            *(PlannedStage(dock_stage(one.name), docks, per_variant) for one in self.variants),
-            PlannedStage("reference", kept, kept * REFERENCE_S),
-            PlannedStage("compare", docks * len(self.variants), docks * len(self.variants) * COMPARE_S),
-        ]
+        return stages(self.request, self.records)
+
+
+def stages(request: VariantsRequest, kept: int) -> list[PlannedStage]:
+    """The stages for so many ligands, and about what they take."""
+    docks, variants = kept * request.seeds, request.variants
+    per_variant = request.seeds * plan.MAPS_S + docks * plan.dock_seconds(request.search)
+    return [
+        PlannedStage("library", kept, 0.0),
+        PlannedStage("standardise", kept, kept * plan.STANDARDISE_S),
+        PlannedStage("deduplicate", kept, 0.0),
+        PlannedStage("filter", kept, kept * plan.FILTER_S),
+        PlannedStage("prepare", kept, kept * plan.PREPARE_S),
+        PlannedStage("build", len(variants), len(variants) * BUILD_S),
+        *(PlannedStage(dock_stage(name), docks, per_variant) for name in variants),
+        PlannedStage("reference", kept, kept * REFERENCE_S),
+        PlannedStage("compare", docks * len(variants), docks * len(variants) * COMPARE_S),
+    ]
+
+
+def outline(request: VariantsRequest) -> Outline:
+    """The stages without the structure, which may have to be fetched first; as many ligands as are asked for."""
+    ligands = open_library(request.library) if request.library else None
+    records = request.sample or (ligands.rows if ligands else 0)
+    return Outline(stages(request, records + request.control), _too_many(request, ligands))
+
+
+def _too_many(request: VariantsRequest, ligands: Library | None) -> InvalidRequest | None:
+    if ligands and request.sample and request.sample > ligands.rows:
+        problem = f"the library {ligands.name} has {ligands.rows:,} records"
+        return InvalidRequest("sample", request.sample, problem, f"1 to {ligands.rows}")
+    return None
 
 
 def dock_stage(variant: str) -> str:
@@ -198,9 +213,8 @@ def check(request: VariantsRequest) -> Panel:
     for variant in variants:
         mutations.check_fits(variant, there)
     ligands = open_library(request.library) if request.library else None
-    if ligands and request.sample and request.sample > ligands.rows:
-        problem = f"the library {ligands.name} has {ligands.rows:,} records"
-        raise InvalidRequest("sample", request.sample, problem, f"1 to {ligands.rows}")
+    if too_many := _too_many(request, ligands):
+        raise too_many
     return Panel(request, target, text, targets.box(target), variants, ligands)
 
 
