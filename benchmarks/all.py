@@ -34,6 +34,7 @@ SCRIPTS = (
     "store_faults",
     "agent_accuracy",
     "agent_latency",
+    "estimates",
     "orchestration",
     "front_end",
     "engine_share",

@@ -21,7 +21,7 @@ from domains.materials.potential import Identity
 from tasks.shard import Stage
 
 POTENTIAL, SEED, DAY_S = "chgnet", 1, 86_400
-SECONDS, QUICK_SECONDS = 660.0, 20.0
+SECONDS, QUICK_SECONDS = 1000.0, 20.0
 WARM_UP = 200  # candidates, so that every worker has its model
 # What a screen of everything is made of: no noble gas, nothing beyond bismuth.
 LEFT_OUT = {"He", "Ne", "Ar", "Kr", "Xe"}
