@@ -24,6 +24,7 @@ class Case(NamedTuple):
 
 
 SCREEN = {"top": 3, "redock": 5, "search.exhaustiveness": 1, "check_poses": False}
+TRIAL = {"elements": ["Al", "Cu"], "potential": "emt", "alloys": True, "second": None}
 CASES = (
     Case(
         "Dock 40 molecules to EGFR",
@@ -37,9 +38,9 @@ CASES = (
         {"seeds": 3, "search.exhaustiveness": 4},
     ),
     Case(
-        "Find stable Al-Cu compounds",
-        {"potential": "emt", "alloys": True, "second": None, "n": 40, "phonons": 1, "top": 2},
-        {"potential": "emt", "alloys": True, "second": None, "n": 120, "phonons": 2, "top": 4},
+        "Find stable alloys of aluminium and copper",
+        {**TRIAL, "n": 40, "phonons": 1, "top": 2},
+        {**TRIAL, "n": 120, "phonons": 2, "top": 4},
     ),
     Case(
         "Find stable Li-Fe-O compounds",

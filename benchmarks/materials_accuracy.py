@@ -1,4 +1,4 @@
-"""Accuracy of the shipped potentials: equation of state of the elements, against all-electron PBE."""
+"""Accuracy of the shipped potentials: equations of state against all-electron PBE, cathodes against measured voltages."""
 
 import argparse
 import math
@@ -9,6 +9,7 @@ import numpy as np
 from ase.collections import dcdft
 
 from benchmarks.bench import Row, main
+from benchmarks.cathode_rows import barrier_rows, voltage_rows
 from domains.materials.crystal import Crystal
 from domains.materials.eos import equation_of_state
 from domains.materials.potential import load
@@ -60,7 +61,8 @@ def eos_rows(names: tuple[str, ...]) -> list[Row]:
 
 def measure(arguments: argparse.Namespace) -> list[Row]:
     names = ("chgnet",) if arguments.quick else ("chgnet", "sevennet-l3i5")
-    return [*eos_rows(names)]
+    cathodes = [] if arguments.quick else [*voltage_rows(), *barrier_rows()]
+    return [*eos_rows(names), *cathodes]
 
 
 if __name__ == "__main__":
