@@ -24,11 +24,6 @@ def _says(name: str, text: str, inner: str = "") -> bool:
     return _pattern(name, inner).search(text) is not None
 
 
-def list_version() -> str:
-    """The version of the reviewed lists."""
-    return str(read_data("safety")["version"])
-
-
 def screen_text(text: str) -> Verdict:
     """What to do with a normalised request; a screen that fails holds it."""
     try:

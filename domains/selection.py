@@ -1,7 +1,7 @@
 """Choosing which candidates go on by their score, the lowest first."""
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +10,22 @@ from pydantic import Field
 from domains.model import Frozen
 
 NOT_SELECTED = "not_selected"
+
+
+def marked(batch: pa.Table, outcomes: Sequence[str], reasons: Sequence[str | None]) -> pa.Table:
+    """What a stage that only marks returns: the batch's ids with these outcomes and reasons."""
+    return pa.table(
+        {"id": batch["id"], "outcome": pa.array(outcomes, pa.string()), "reason": pa.array(reasons, pa.string())}
+    )
+
+
+def looked_up(batch: pa.Table, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where each row's id stands in these, which are sorted, and whether it is there at all."""
+    numbers = batch["id"].to_numpy()
+    at = np.searchsorted(ids, numbers)
+    there = at < len(ids)
+    there[there] = ids[at[there]] == numbers[there]
+    return at, there
 
 
 class SelectSettings(Frozen):
@@ -43,12 +59,9 @@ class MarkBest:
             None if best else f"{self.score} {value:.3g} is not among the best {settings.most} (cut at {self.cut:.3g})"
             for best, value in zip(chosen, batch[self.score].to_pylist(), strict=True)
         ]
-        return pa.table(
-            {"id": batch["id"], "outcome": pa.array(outcomes, pa.string()), "reason": pa.array(reasons, pa.string())}
-        )
+        return marked(batch, outcomes, reasons)
 
 
 def accept(batch: pa.Table, settings: Frozen) -> pa.Table:
     """Let every row go on."""
-    ok = pa.array(["ok"] * len(batch), pa.string())
-    return pa.table({"id": batch["id"], "outcome": ok, "reason": pa.nulls(len(batch), pa.string())})
+    return marked(batch, ["ok"] * len(batch), [None] * len(batch))

@@ -17,6 +17,7 @@ from domains.drug.plan import CHECK_S, REFINE_S
 from domains.drug.receptors import Receptor
 from domains.drug.request import ScreeningRequest
 from domains.drug.shortlist import ShortlistSettings, shortlist
+from domains.selection import marked
 from tasks import drug_report
 from tasks.drug import NOTHING, dock_stage
 from tasks.provenance import package_version
@@ -186,9 +187,7 @@ class MarkListed:
         why = "the {} hits are better in something, or of more different kinds; this one is number {} by score"
         reasons = [None if one in self.listed else why.format(settings.size, self.rank[one]) for one in ids]
         outcomes = [Outcome.ok if one in self.listed else Outcome.not_listed for one in ids]
-        return pa.table(
-            {"id": batch["id"], "outcome": pa.array(outcomes, pa.string()), "reason": pa.array(reasons, pa.string())}
-        )
+        return marked(batch, outcomes, reasons)
 
 
 @task(name="refine", cache_policy=NO_CACHE)

@@ -23,6 +23,7 @@ from domains.learning.loop import Decision, Evaluated, Search, Stop, Surrogate
 from domains.learning.loop import run as run_search
 from domains.learning.settings import Learning
 from domains.model import Frozen
+from domains.selection import NOT_SELECTED, looked_up, marked
 from tasks.outcomes import OK
 from tasks.progress import LOG
 from tasks.run import Run
@@ -32,7 +33,6 @@ from tasks.stage import Source, Survivors, run_stage_here
 from tasks.store import Refused, write_atomic
 
 STAGE = "acquire"
-NOT_SELECTED = "not_selected"
 HEADER = b"ai4s.decision"
 
 
@@ -193,19 +193,9 @@ class MarkChosen:
 
     def __call__(self, batch: pa.Table, settings: AcquireSettings) -> pa.Table:
         """Mark each row of a batch. In: id."""
-        ids = batch["id"].to_numpy()
-        at = np.searchsorted(self.end.ids, ids)
-        left = at < len(self.end.ids)
-        left[left] = self.end.ids[at[left]] == ids[left]
-        return pa.table(
-            {
-                "id": batch["id"],
-                "outcome": pa.array([NOT_SELECTED if one else OK for one in left], pa.string()),
-                "reason": pa.array(
-                    [self._reason(i) if one else None for one, i in zip(left, at, strict=True)], pa.string()
-                ),
-            }
-        )
+        at, left = looked_up(batch, self.end.ids)
+        outcomes = [NOT_SELECTED if one else OK for one in left]
+        return marked(batch, outcomes, [self._reason(i) if one else None for one, i in zip(left, at, strict=True)])
 
     def _reason(self, at: int) -> str:
         mean, spread = self.end.mean[at], self.end.spread[at]

@@ -12,6 +12,7 @@ from domains.materials import shortlist, stability
 from domains.materials.check import MaterialsSearch
 from domains.materials.outcomes import Outcome
 from domains.model import Frozen
+from domains.selection import marked
 from tasks import materials_report
 from tasks.materials import CRYSTAL, NAMED, NOTHING, judged_again, phonon_stage
 from tasks.run import Run
@@ -94,13 +95,7 @@ class MarkListed:
     def __call__(self, batch: pa.Table, settings: ListSettings) -> pa.Table:
         """Mark each row of a batch. In: id."""
         found = [self.verdicts[number] for number in batch["id"].to_pylist()]
-        return pa.table(
-            {
-                "id": batch["id"],
-                "outcome": pa.array([outcome for outcome, _ in found], pa.string()),
-                "reason": pa.array([reason for _, reason in found], pa.string()),
-            }
-        )
+        return marked(batch, [outcome for outcome, _ in found], [reason for _, reason in found])
 
 
 deliver = task(name="deliver", cache_policy=NO_CACHE)(materials_report.deliver)

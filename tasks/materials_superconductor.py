@@ -8,18 +8,16 @@ from prefect.cache_policies import NO_CACHE
 
 from domains import selection
 from domains.materials import quantum_espresso, tc_surrogate
-from domains.materials.crystal import COLUMNS
 from domains.materials.superconductor_request import COUPLING_S, INPUT, PREDICT_S, SuperconductorStudy
 from domains.model import Frozen
 from tasks import materials_superconductor_report
-from tasks.materials import marking, phonon_stage
+from tasks.materials import CRYSTAL, marking, phonon_stage
 from tasks.materials_cathode import numbered, told
 from tasks.provenance import package_version
 from tasks.run import Run
 from tasks.shard import Stage
 from tasks.stage import Rows, Source, Survivors, run_stage, run_stage_here
 
-CRYSTAL = tuple(COLUMNS.names)
 CARRIED = ("name", "formula", *CRYSTAL)
 Row = dict[str, Any]
 

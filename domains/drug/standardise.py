@@ -14,6 +14,7 @@ from rdkit.Chem.MolStandardize import rdMolStandardize
 
 from domains.drug.outcomes import Outcome
 from domains.model import Frozen
+from domains.selection import looked_up, marked
 
 OUTPUT = pa.schema([("smiles", pa.string()), ("inchikey", pa.string())])
 SCHEMA = pa.schema([("id", pa.int64()), *OUTPUT, ("outcome", pa.string()), ("reason", pa.string())])
@@ -35,9 +36,7 @@ def accept(batch: pa.Table, settings: Frozen) -> pa.Table:
     """Turn a reader's problem into the outcome ``unreadable``; all other records go on as they are."""
     problems = batch["problem"].to_pylist()
     outcomes = [Outcome.unreadable if problem else Outcome.ok for problem in problems]
-    return pa.table(
-        {"id": batch["id"], "outcome": pa.array(outcomes, pa.string()), "reason": pa.array(problems, pa.string())}
-    )
+    return marked(batch, outcomes, problems)
 
 
 def standardise(batch: pa.Table, settings: StandardiseSettings) -> pa.Table:
@@ -135,15 +134,9 @@ class MarkDuplicates:
 
     def __call__(self, batch: pa.Table, settings: Frozen) -> pa.Table:
         """Mark each row of a batch. In: id."""
-        numbers = batch["id"].to_numpy()
-        at = np.searchsorted(self.ids, numbers)
-        again = np.zeros(len(numbers), bool)
-        within = at < len(self.ids)
-        again[within] = self.ids[at[within]] == numbers[within]
+        at, again = looked_up(batch, self.ids)
         outcomes = [Outcome.duplicate if twice else Outcome.ok for twice in again]
         reasons = [
             f"same molecule as row {self.firsts[i]}" if twice else None for twice, i in zip(again, at, strict=True)
         ]
-        return pa.table(
-            {"id": batch["id"], "outcome": pa.array(outcomes, pa.string()), "reason": pa.array(reasons, pa.string())}
-        )
+        return marked(batch, outcomes, reasons)

@@ -7,9 +7,10 @@ from pydantic import Field, field_validator, model_validator
 from domains.errors import InvalidRequest
 from domains.learning.settings import Learning
 from domains.materials import elements
+from domains.materials.prototypes import MOST_ATOMS
 from domains.request import Profile, Request, RunName, Seed
 
-MOST_ATOMS, MOST_FOR_ALL = 24, 10
+MOST_FOR_ALL = 10
 Name = Literal["chgnet", "sevennet-l3i5", "emt"]
 
 

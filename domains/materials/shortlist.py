@@ -15,6 +15,7 @@ from domains.materials.potential import Identity
 from domains.materials.references import References
 from domains.materials.symmetry import symmetry
 from domains.model import Frozen
+from domains.selection import marked
 
 # eV/atom. CHGNet's and SevenNet's mean errors are 0.06 and less: nearer than this nothing is decided.
 UNDECIDED = 0.03
@@ -44,9 +45,7 @@ def near_hull(batch: pa.Table, settings: StableSettings) -> pa.Table:
         for one, height in zip(near, heights, strict=True)
     ]
     outcomes = [Outcome.ok if one else Outcome.unstable for one in near]
-    return pa.table(
-        {"id": batch["id"], "outcome": pa.array(outcomes, pa.string()), "reason": pa.array(reasons, pa.string())}
-    )
+    return marked(batch, outcomes, reasons)
 
 
 def judged_by(row: Mapping[str, Any]) -> float:
@@ -112,7 +111,7 @@ def reasons(row: Mapping[str, Any], references: References) -> list[Words]:
     return found
 
 
-def doubts(row: Mapping[str, Any], references: References, first: Identity, second: Identity | None) -> list[Words]:
+def doubts(row: Mapping[str, Any], references: References, second: Identity | None) -> list[Words]:
     """What speaks against a listed candidate."""
     found: list[Words] = []
     other, height = row.get("second"), judged_by(row)
@@ -166,7 +165,7 @@ def card(row: Mapping[str, Any], references: References, first: Identity, second
         e_hull=judged_by(row),
         reference=references.note,
         reasons=reasons(row, references),
-        doubts=doubts(row, references, first, second),
+        doubts=doubts(row, references, second),
         picture=picture(crystal),
         file=f"structures/{file_name(row['rank'], row['formula'], prototype)}",
     )

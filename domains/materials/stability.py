@@ -15,6 +15,7 @@ from domains.materials.hull import Hull
 from domains.materials.outcomes import Outcome
 from domains.materials.potential import Convention
 from domains.model import Frozen
+from domains.selection import looked_up, marked
 
 READS = ("formula", "energy_per_atom", "convention")
 # Also read for energies without corrections: whether oxygen is bound to oxygen decides its correction.
@@ -134,18 +135,13 @@ class MarkWorse:
 
     def __call__(self, batch: pa.Table, settings: Frozen) -> pa.Table:
         """Mark each row of a batch. In: id."""
-        numbers = batch["id"].to_numpy()
-        at = np.searchsorted(self.ids, numbers)
-        worse = at < len(self.ids)
-        worse[worse] = self.ids[at[worse]] == numbers[worse]
+        at, worse = looked_up(batch, self.ids)
         outcomes = [Outcome.worse_prototype if one else Outcome.ok for one in worse]
         reasons = [
             f"row {self.better[i]} of this formula is {self.excess[i]:.3f} eV/atom lower" if one else None
             for one, i in zip(worse, at, strict=True)
         ]
-        return pa.table(
-            {"id": batch["id"], "outcome": pa.array(outcomes, pa.string()), "reason": pa.array(reasons, pa.string())}
-        )
+        return marked(batch, outcomes, reasons)
 
 
 @dataclass(frozen=True, eq=False)
