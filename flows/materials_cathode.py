@@ -37,5 +37,5 @@ def materials_cathode(request: CathodeRequest = CathodeRequest()) -> dict[str, A
         steps = cathode.charged(run, study)
         heights = cathode.above_hull(run, study, steps, references)
         hops = cathode.barriers(run, study, steps) if request.barrier else []
-        rows = cathode.told(steps, (*cathode.FACTS, *OUTPUT.names))
+        rows = list(steps.ended((*cathode.FACTS, *OUTPUT.names)).values())
         return cathode.deliver(run, study, references, rows, heights, hops)

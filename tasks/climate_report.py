@@ -1,20 +1,20 @@
 """What a climate ensemble delivers: tables, the CF store, the report page, artifacts."""
 
-import io
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 from markupsafe import Markup
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from domains.climate import ebm, ensemble, ensemble_figures, members, store
 from domains.climate.ensemble_check import ClimateEnsemble
 from domains.climate.ensemble_request import PARAMETERS
 from domains.climate.outcomes import MEANINGS
+from domains.csv_table import as_csv
+from tasks.artifacts import publish
+from tasks.figures import in_page
 from tasks.provenance import package_version
-from tasks.report import Findings, Section, Tile, funnel, write_report
+from tasks.report import Findings, Section, Tile, write_report
 from tasks.results import write_outcomes
 from tasks.run import Run
 from tasks.stage import Survivors
@@ -37,9 +37,9 @@ def deliver(run: Run, asked: ClimateEnsemble, source: Survivors) -> dict[str, An
     page = Page(run, asked, found)
     if found is not None:
         _write(run, asked, found)
-    write_atomic(run.store.root / SUMMARY, _csv(pa.Table.from_pylist(page.summary())))
+    write_atomic(run.store.root / SUMMARY, as_csv(page.summary()))
     report = write_report(run, page.findings())
-    _publish(run, page, report)
+    publish(run, page.answer(), report, page.summary(), "sensitivity", "Quantiles of the members")
     return {
         "run": run.store.name,
         "folder": str(run.store.root),
@@ -52,18 +52,12 @@ def deliver(run: Run, asked: ClimateEnsemble, source: Survivors) -> dict[str, An
 def _write(run: Run, asked: ClimateEnsemble, found: pa.Table) -> None:
     """The members as a table, and with their curves as Zarr and NetCDF; the store is verified before the run counts as done."""
     root = run.store.root
-    write_atomic(root / TABLE, _csv(found.drop_columns(["warming", "control", "doubled"])))
+    write_atomic(root / TABLE, as_csv(found.drop_columns(["warming", "control", "doubled"])))
     versions = ", ".join(f"{name} {package_version(name)}" for name in VERSIONS)
     dataset = ensemble.dataset(asked, found, run.store.name, versions)
     store.write(dataset, root / STORE, CHUNKS)
     store.export_netcdf(dataset, root / NETCDF)
     store.check(root / STORE)
-
-
-def _csv(table: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    pa_csv.write_csv(table, sink)
-    return sink.getvalue()
 
 
 class Page:
@@ -148,21 +142,21 @@ class Page:
             Section(
                 "How much it warms",
                 "升温幅度",
-                _figure(ensemble_figures.sensitivities({one: self._values(one) for one in names})) + self._table(),
+                in_page(ensemble_figures.sensitivities({one: self._values(one) for one in names})) + self._table(),
             ),
             Section(
                 "Warming year by year",
                 "逐年升温",
-                _figure(ensemble_figures.warming(years, curves, self.asked.request.scenario)),
+                in_page(ensemble_figures.warming(years, curves, self.asked.request.scenario)),
             ),
         ]
         if shares := self._shares():
             titles = {name: one.title for name, one in PARAMETERS.items()}
             words = {"ecs": "equilibrium sensitivity", "tcr": "transient response"}
             drawn = ensemble_figures.importance({words[name]: one for name, one in shares.items()}, titles)
-            found.append(Section("Which parameter matters", "各参数的影响", _figure(drawn)))
+            found.append(Section("Which parameter matters", "各参数的影响", in_page(drawn)))
         zonal = ensemble_figures.zonal(latitude, self._curves("control"), self._curves("doubled"))
-        return [*found, Section("By latitude", "纬向分布", _figure(zonal))]
+        return [*found, Section("By latitude", "纬向分布", in_page(zonal))]
 
     def _table(self) -> Markup:
         levels = [f"{100 * level:g} %" for level in ensemble.LEVELS]
@@ -208,28 +202,3 @@ def _table_row(figure: ensemble.Figure, spread: np.ndarray) -> Markup:
     cells = Markup("").join(Markup("<td>{}</td>").format(f"{value:.2f}") for value in spread)
     unit = {"1": "", "degC": "°C", "degree": "°"}.get(figure.unit, figure.unit)
     return Markup("<tr><td>{}</td><td>{}</td>{}</tr>").format(names, unit, cells)
-
-
-def _figure(svg: str) -> Markup:
-    return Markup("<figure>{}</figure>").format(Markup(svg))
-
-
-def _publish(run: Run, page: Page, report: str) -> None:
-    answer = page.answer()
-    lines = [f"| {row['stage']} | {row['in']:,} | {row['ok']:,} | {row['chip_s']:,} |" for row in funnel(run.stages)]
-    head = [
-        answer.en,
-        "",
-        answer.zh,
-        "",
-        f"Report: `{report}`",
-        "",
-        "| stage | in | go on | chip-seconds |",
-        "|---|---|---|---|",
-    ]
-    create_markdown_artifact(
-        key=f"{run.pipeline}-summary", markdown="\n".join([*head, *lines]), description=f"Answer of {run.store.name}"
-    )
-    create_table_artifact(
-        key=f"{run.pipeline}-sensitivity", table=page.summary(), description="Quantiles of the members"
-    )

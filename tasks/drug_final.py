@@ -67,8 +67,7 @@ def _beside(run: Run, stage: Stage, rows: Hits) -> dict[int, dict[str, Any]]:
     columns = ["id", "name", *stage.columns]
     table = pa.Table.from_pylist([{name: row[name] for name in dict.fromkeys(columns)} for row in rows])
     survivors = run_stage(run, replace(stage, annotates=True), Rows(table))
-    told = survivors.tables(["id", *stage.output.names])
-    return {row["id"]: row for part in told for row in part.to_pylist()}
+    return survivors.by_id(stage.output.names)
 
 
 @task(name="other-seeds", cache_policy=NO_CACHE)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from markupsafe import Markup
-from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_image_artifact
 
 from domains.drug import admet, figures, hits
 from domains.drug.diagram import diagram
@@ -19,10 +19,12 @@ from domains.drug.receptors import Receptor
 from domains.drug.refine import dynamics
 from domains.drug.request import ScreeningRequest
 from domains.drug.view3d import assets, viewer_html
+from tasks.artifacts import publish
+from tasks.figures import in_page
 from tasks.learning import Acquired
 from tasks.learning_report import Wording
 from tasks.learning_report import section as learning_section
-from tasks.report import Findings, Section, Tile, environment, funnel, write_report
+from tasks.report import Findings, Section, Tile, environment, write_report
 from tasks.results import write_outcomes
 from tasks.run import Run
 from tasks.stage import Source
@@ -55,8 +57,9 @@ def deliver(
     _write_scores(run, ranked)
     write_atomic(root / "hits.csv", hits.as_csv(top))
     write_atomic(root / "hits.sdf", hits.as_sdf(top).encode())
-    report = write_report(run, _findings(run, library, receptor, request, ranked, top, search))
-    _publish(run, receptor, top, report)
+    findings = _findings(run, library, receptor, request, ranked, top, search)
+    report = write_report(run, findings)
+    _publish(run, receptor, top, report, findings.answer)
     return {
         "run": run.store.name,
         "folder": str(root),
@@ -105,7 +108,7 @@ def _findings(
         sections.append(Section("Poses in the pocket", "口袋中的构象", _poses(receptor, top)))
     if search is not None:
         sections.append(learning_section(search, LEARNING))
-    sections.append(Section("Scores", "分数分布", Markup("<figure>{}</figure>").format(Markup(figure)), first=False))
+    sections.append(Section("Scores", "分数分布", in_page(figure), first=False))
     return Findings(
         heading=Text(f"Drug screen against {receptor.name}", f"{receptor.name} 靶点虚拟筛选"),
         answer=_answer(receptor, screened, len(ranked), top),
@@ -203,23 +206,7 @@ def _answer(receptor: Receptor, screened: int, docked: int, top: Sequence[Mappin
     )
 
 
-def _publish(run: Run, receptor: Receptor, top: Sequence[Mapping[str, Any]], report: str) -> None:
-    key = run.pipeline
-    lines = [f"| {row['stage']} | {row['in']:,} | {row['ok']:,} | {row['chip_s']:,} |" for row in funnel(run.stages)]
-    create_markdown_artifact(
-        key=f"{key}-summary",
-        description=f"Funnel of {run.store.name}",
-        markdown="\n".join(
-            [
-                f"# Screen against {receptor.name}",
-                f"Report: `{report}`",
-                "",
-                "| stage | in | go on | chip-seconds |",
-                "|---|---|---|---|",
-                *lines,
-            ]
-        ),
-    )
+def _publish(run: Run, receptor: Receptor, top: Sequence[Mapping[str, Any]], report: str, answer: Text) -> None:
     table = [
         {
             "place": hit["place"],
@@ -230,9 +217,11 @@ def _publish(run: Run, receptor: Receptor, top: Sequence[Mapping[str, Any]], rep
         }
         for hit in top
     ]
-    create_table_artifact(key=f"{key}-hits", table=table, description=f"Top hits against {receptor.name}")
+    publish(run, answer, report, table, "hits", f"Top hits against {receptor.name}")
     if top:
         image = base64.b64encode(hits.grid(top[:GRID_HITS]).encode()).decode()
         create_image_artifact(
-            key=f"{key}-structures", image_url=f"data:image/svg+xml;base64,{image}", description="Top hits in 2D"
+            key=f"{run.pipeline}-structures",
+            image_url=f"data:image/svg+xml;base64,{image}",
+            description="Top hits in 2D",
         )

@@ -4,21 +4,21 @@ from typing import Any
 
 import pyarrow as pa
 from prefect import task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from rdkit import Chem
 
+from domains.csv_table import as_csv
 from domains.drug import panel
 from domains.drug.compare import OUTPUT as COMPARED
 from domains.drug.variants import Panel
 from domains.drug.warheads import warheads
+from tasks.artifacts import publish
 from tasks.drug_variants_page import Page, Receptors, score_range
 from tasks.report import write_report
 from tasks.results import write_outcomes
 from tasks.run import Run
 from tasks.stage import Survivors
 from tasks.store import write_atomic
-from tasks.words import Text
 
 DOCK = ("ligand", "variant", "seed", "score", *(name for name in COMPARED.names))
 
@@ -40,11 +40,11 @@ def deliver(
     rows = panel.table(shown, built, found, asked.request.seeds)
     root = run.store.root
     write_outcomes(run.store, run.stages)
-    write_atomic(root / "conservation.csv", panel.as_csv(rows))
+    write_atomic(root / "conservation.csv", as_csv(rows))
     write_atomic(root / "poses.sdf", panel.as_sdf(shown, built, found).encode())
     page = Page(asked, shown, built, receptors, found)
     report = write_report(run, page.findings())
-    _publish(run, rows, report, page.answer())
+    publish(run, page.answer(), report, _brief(rows), "conservation", "Pose conservation")
     return {
         "run": run.store.name,
         "folder": str(root),
@@ -56,8 +56,8 @@ def deliver(
 
 def _ligands(candidates: Survivors, prepared: Survivors, references: Survivors) -> list[dict[str, Any]]:
     """Every ligand that has a reference pose, the control first, then as in the library."""
-    smiles = {row["id"]: row for table in candidates.tables(["id", "name", "smiles"]) for row in table.to_pylist()}
-    shapes = {row["id"]: row for table in prepared.tables(["id", "mol", "atom_map"]) for row in table.to_pylist()}
+    smiles = candidates.by_id(["name", "smiles"])
+    shapes = prepared.by_id(["mol", "atom_map"])
     rows = []
     for table in references.tables(["id", "reference", "reference_kind", "support", "seeds"]):
         for row in table.to_pylist():
@@ -79,10 +79,3 @@ def _brief(rows: pa.Table) -> list[dict[str, Any]]:
         }
         for row in rows.to_pylist()
     ]
-
-
-def _publish(run: Run, rows: pa.Table, report: str, answer: Text) -> None:
-    key = run.pipeline
-    create_table_artifact(key=f"{key}-conservation", table=_brief(rows), description="Pose conservation")
-    words = f"{answer.en}\n\n{answer.zh}\n\nReport: `{report}`"
-    create_markdown_artifact(key=f"{key}-summary", markdown=words, description=f"Answer of {run.store.name}")

@@ -2,12 +2,18 @@
 
 from collections.abc import Sequence
 
+from markupsafe import Markup
 from matplotlib import colormaps
 
 from domains.figures import as_svg, figure
 from tasks.outcomes import StageSummary
 
 MOST_BARS = 4000
+
+
+def in_page(*svgs: str) -> Markup:
+    """Figures of our own, as they stand in a report."""
+    return Markup("").join(Markup("<figure>{}</figure>").format(Markup(svg)) for svg in svgs)
 
 
 def timeline(stages: Sequence[StageSummary]) -> str:

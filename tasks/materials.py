@@ -196,12 +196,6 @@ def stable(run: Run, search: MaterialsSearch, source: Source) -> Survivors:
     return run_stage_here(run, stage, source)
 
 
-def _beside(run: Run, stage: Stage, source: Source) -> dict[int, dict[str, Any]]:
-    """Run a stage; what it says of those that it did not end, by id."""
-    told = run_stage(run, stage, source).tables(["id", *stage.output.names])
-    return {row["id"]: row for part in told for row in part.to_pylist()}
-
-
 @task(name="second", cache_policy=NO_CACHE)
 def judged_again(run: Run, search: MaterialsSearch, source: Survivors) -> dict[int, dict[str, Any]]:
     """A second potential's energy of each relaxed crystal, and how far that is above the hull; by id."""
@@ -233,7 +227,7 @@ def judged_again(run: Run, search: MaterialsSearch, source: Survivors) -> dict[i
         cost=HULL_S,
         annotates=True,
     )
-    return _beside(run, hull, evaluated)
+    return run_stage(run, hull, evaluated).by_id(hull.output.names)
 
 
 def phonon_stage(potential: Identity, carries: Sequence[str] = NAMED) -> Stage:

@@ -49,13 +49,6 @@ def charged(run: Run, study: CathodeStudy) -> Survivors:
     return run_stage(run, stage, Rows(table))
 
 
-def told(survivors: Survivors, columns: tuple[str, ...]) -> list[Row]:
-    """All rows of a stage with how each ended, in their order."""
-    names = ["id", *columns, "outcome", "reason"]
-    rows = [row for table in survivors.store.tables(names, only_ok=False) for row in table.to_pylist()]
-    return sorted(rows, key=lambda row: row["id"])
-
-
 @task(name="hull", cache_policy=NO_CACHE)
 def above_hull(run: Run, study: CathodeStudy, steps: Survivors, references: References) -> dict[int, float]:
     """How far each charge is above the hull of known compounds, eV/atom, by id."""
@@ -78,7 +71,11 @@ def above_hull(run: Run, study: CathodeStudy, steps: Survivors, references: Refe
 @task(name="barriers", cache_policy=NO_CACHE)
 def barriers(run: Run, study: CathodeStudy, steps: Survivors) -> list[Row]:
     """The barrier of each host's shortest hops, in the relaxed, full host."""
-    full = {row["host"]: Crystal.from_row(row) for row in told(steps, (*FACTS, *battery.OUTPUT.names)) if _is_full(row)}
+    full = {
+        row["host"]: Crystal.from_row(row)
+        for row in steps.ended((*FACTS, *battery.OUTPUT.names)).values()
+        if _is_full(row)
+    }
     table = numbered(migration.rows(full, study.ion, most=study.request.hops))
     if not len(table):
         return []
@@ -98,7 +95,7 @@ def barriers(run: Run, study: CathodeStudy, steps: Survivors) -> list[Row]:
         annotates=True,
     )
     columns = ("host", "ion", "length", "dimensions", "equivalents", *migration.OUTPUT.names)
-    return told(run_stage(run, stage, Rows(table)), columns)
+    return list(run_stage(run, stage, Rows(table)).ended(columns).values())
 
 
 def _is_full(row: Row) -> bool:

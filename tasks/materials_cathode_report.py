@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.csv as pa_csv
 from markupsafe import Markup
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from domains.csv_table import as_csv
 from domains.materials import cards, export
 from domains.materials.battery import electrode
 from domains.materials.cathode_card import cathode
@@ -15,6 +13,7 @@ from domains.materials.cathode_request import CathodeStudy
 from domains.materials.crystal import Crystal
 from domains.materials.outcomes import MEANINGS
 from domains.materials.references import References
+from tasks.artifacts import publish
 from tasks.report import Findings, Section, Tile, write_report
 from tasks.results import write_outcomes
 from tasks.run import Run
@@ -37,14 +36,11 @@ def deliver(
     found, failed = _cathodes(study, references, rows, heights, hops)
     table = [*(_brief(one) for one in found), *({"host": name, "why not": why} for name, why in failed.items())]
     write_outcomes(run.store, run.stages)
-    write_atomic(run.store.root / "cathodes.csv", _csv(table))
+    write_atomic(run.store.root / "cathodes.csv", as_csv(table))
     _write_structures(run, rows, found)
     answer = _answer(found, failed)
     report = write_report(run, _findings(run, study, references, found, failed, answer))
-    key = run.pipeline
-    create_table_artifact(key=f"{key}-cathodes", table=table, description="Cathodes")
-    words = f"{answer.en}\n\n{answer.zh}\n\nReport: `{report}`"
-    create_markdown_artifact(key=f"{key}-summary", markdown=words, description=f"Answer of {run.store.name}")
+    publish(run, answer, report, table, "cathodes", "Cathodes")
     return {"run": run.store.name, "folder": str(run.store.root), "report": report, "cathodes": table}
 
 
@@ -86,13 +82,6 @@ def _brief(one: cards.Cathode) -> dict[str, Any]:
         "barrier (eV)": None if barrier is None else round(barrier["forward"], 3),
         "why not": None,
     }
-
-
-def _csv(table: Sequence[Mapping[str, Any]]) -> bytes:
-    names = list(dict.fromkeys(name for row in table for name in row))
-    sink = pa.BufferOutputStream()
-    pa_csv.write_csv(pa.table({name: [row.get(name) for row in table] for name in names}), sink)
-    return bytes(sink.getvalue())
 
 
 def _write_structures(run: Run, rows: Sequence[Row], found: Sequence[cards.Cathode]) -> None:

@@ -49,9 +49,7 @@ def with_phonons(run: Run, search: MaterialsSearch, rows: Ranked) -> Ranked:
         return rows
     stage = replace(phonon_stage(search.phonons), annotates=True)  # the list says who ends by them
     table = pa.Table.from_pylist([{name: row[name] for name in stage.columns} for row in first])
-    survivors = run_stage(run, stage, Rows(table))
-    columns = ["id", "outcome", "reason", *stage.output.names]
-    found = {row["id"]: row for part in survivors.store.tables(columns, only_ok=False) for row in part.to_pylist()}
+    found = run_stage(run, stage, Rows(table)).ended(stage.output.names)
     return [{**row, "phonons": found.get(row["id"])} for row in rows]
 
 

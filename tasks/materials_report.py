@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from markupsafe import Markup
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from domains.materials import cards, dft, export, figures, formula, shortlist, stability
 from domains.materials.check import MaterialsSearch
@@ -16,8 +15,10 @@ from domains.materials.crystal import COLUMNS, Crystal
 from domains.materials.elements import elements
 from domains.materials.outcomes import MEANINGS
 from tasks import learning_report
+from tasks.artifacts import publish
+from tasks.figures import in_page
 from tasks.learning import Acquired
-from tasks.report import Findings, Section, Tile, funnel, write_report
+from tasks.report import Findings, Section, Tile, write_report
 from tasks.results import write_outcomes
 from tasks.run import Run
 from tasks.stage import Source
@@ -51,7 +52,7 @@ def deliver(
     page = Page(run, search, pool, relaxed, ranked, shown, acquired)
     report = write_report(run, page.findings())
     brief = [_brief(one) for one in shown]
-    _publish(run, brief, report, page.answer())
+    publish(run, page.answer(), report, brief, "candidates", "Listed candidates")
     return {
         "run": run.store.name,
         "folder": str(run.store.root),
@@ -178,10 +179,10 @@ class Page:
 
     def _sections(self) -> list[Section]:
         table = figures.periodic_table(self._survivors(), "relaxed candidates near the hull")
-        hulls = Markup("").join(Markup("<figure>{}</figure>").format(Markup(one)) for one in self._hulls())
+        hulls = in_page(*self._hulls())
         found = [
             Section("Listed candidates", "候选列表", cards.cards(self.shown)),
-            Section("Elements of what is near the hull", "接近凸包的候选所含元素", _figure(table)),
+            Section("Elements of what is near the hull", "接近凸包的候选所含元素", in_page(table)),
         ]
         if hulls:
             found.append(Section("Phase diagrams", "相图", hulls))
@@ -204,9 +205,10 @@ class Page:
         ]
         pairs = np.array(both).reshape(-1, 2)
         limit = self.search.request.hull_limit
-        return _figure(
-            figures.hull_distances(self.pool["e_above_hull"], self.relaxed["e_above_hull"], limit)
-        ) + _figure(figures.scan_against_relaxed(pairs[:, 0], pairs[:, 1], str(self.search.references.convention)))
+        return in_page(
+            figures.hull_distances(self.pool["e_above_hull"], self.relaxed["e_above_hull"], limit),
+            figures.scan_against_relaxed(pairs[:, 0], pairs[:, 1], str(self.search.references.convention)),
+        )
 
     def _hulls(self) -> list[str]:
         """The phase diagrams of the first listed candidates' systems, with all that was relaxed in each."""
@@ -260,26 +262,3 @@ def _whole(source: Source, columns: list[str]) -> dict[str, np.ndarray]:
         return {name: np.empty(0, object if name == "formula" else float) for name in columns}
     whole = pa.concat_tables(tables)
     return {name: whole[name].to_numpy() for name in columns}
-
-
-def _figure(svg: str) -> Markup:
-    return Markup("<figure>{}</figure>").format(Markup(svg))
-
-
-def _publish(run: Run, brief: list[dict[str, Any]], report: str, answer: Text) -> None:
-    key = run.pipeline
-    lines = [f"| {row['stage']} | {row['in']:,} | {row['ok']:,} | {row['chip_s']:,} |" for row in funnel(run.stages)]
-    head = [
-        answer.en,
-        "",
-        answer.zh,
-        "",
-        f"Report: `{report}`",
-        "",
-        "| stage | in | go on | chip-seconds |",
-        "|---|---|---|---|",
-    ]
-    create_markdown_artifact(
-        key=f"{key}-summary", markdown="\n".join([*head, *lines]), description=f"Answer of {run.store.name}"
-    )
-    create_table_artifact(key=f"{key}-candidates", table=brief, description="Listed candidates")

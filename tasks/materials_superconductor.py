@@ -12,7 +12,7 @@ from domains.materials.superconductor_request import COUPLING_S, INPUT, PREDICT_
 from domains.model import Frozen
 from tasks import materials_superconductor_report
 from tasks.materials import CRYSTAL, marking, phonon_stage
-from tasks.materials_cathode import numbered, told
+from tasks.materials_cathode import numbered
 from tasks.provenance import package_version
 from tasks.run import Run
 from tasks.shard import Stage
@@ -46,7 +46,7 @@ def predicted(run: Run, study: SuperconductorStudy, source: Survivors) -> dict[i
         cost=PREDICT_S,
         annotates=True,
     )
-    return {row["id"]: row for row in told(run_stage(run, stage, source), tuple(tc_surrogate.OUTPUT.names))}
+    return run_stage(run, stage, source).ended(tc_surrogate.OUTPUT.names)
 
 
 @task(name="select", cache_policy=NO_CACHE)
@@ -97,7 +97,7 @@ def coupled(run: Run, study: SuperconductorStudy, source: Survivors) -> dict[int
         annotates=True,
     )
     first = Rows(best.slice(0, study.request.coupling))
-    return {row["id"]: row for row in told(run_stage(run, stage, first), tuple(quantum_espresso.OUTPUT.names))}
+    return run_stage(run, stage, first).ended(quantum_espresso.OUTPUT.names)
 
 
 deliver = task(name="deliver", cache_policy=NO_CACHE)(materials_superconductor_report.deliver)

@@ -3,16 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.csv as pa_csv
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
-
+from domains.csv_table import as_csv
 from domains.materials import cards, export, phonons, tc_surrogate
 from domains.materials.conductors import CONDUCTORS
 from domains.materials.crystal import Crystal
 from domains.materials.outcomes import MEANINGS
 from domains.materials.superconductor_card import folder, superconductor
 from domains.materials.superconductor_request import SuperconductorStudy
+from tasks.artifacts import publish
 from tasks.report import Findings, Section, Tile, write_report
 from tasks.results import write_outcomes
 from tasks.run import Run
@@ -30,8 +28,7 @@ def deliver(
     """Write everything into the run's folder and publish the artifacts; returns what the flow's caller sees."""
     columns = ["id", "name", "formula", "rank_by", "lattice", "positions", "numbers"]
     rows = [row for table in chosen.tables(columns) for row in table.to_pylist()]
-    names = ["id", "outcome", "reason", *phonons.OUTPUT.names]
-    found = {row["id"]: row for table in tested.store.tables(names, only_ok=False) for row in table.to_pylist()}
+    found = tested.ended(phonons.OUTPUT.names)
     told = [
         {
             **row,
@@ -46,14 +43,11 @@ def deliver(
     shown = [superconductor(row, study.phonons.name, study.request.mu_star) for row in listed]
     write_outcomes(run.store, run.stages)
     table = [_brief(row, one) for row, one in zip(listed, shown, strict=True)]
-    write_atomic(run.store.root / "superconductors.csv", _csv(table))
+    write_atomic(run.store.root / "superconductors.csv", as_csv(table))
     _write_files(run, listed, shown)
     answer = _answer(shown)
     report = write_report(run, _findings(run, study, shown, answer))
-    key = run.pipeline
-    create_table_artifact(key=f"{key}-materials", table=table, description="Superconductors")
-    words = f"{answer.en}\n\n{answer.zh}\n\nReport: `{report}`"
-    create_markdown_artifact(key=f"{key}-summary", markdown=words, description=f"Answer of {run.store.name}")
+    publish(run, answer, report, table, "materials", "Superconductors")
     return {"run": run.store.name, "folder": str(run.store.root), "report": report, "materials": table}
 
 
@@ -77,12 +71,6 @@ def _brief(row: Row, one: cards.Superconductor) -> dict[str, Any]:
         "Tc predicted (K)": None if one["predicted"] is None else round(one["predicted"], 1),
         "Tc measured (K)": known.kelvin if known else None,
     }
-
-
-def _csv(table: Sequence[Mapping[str, Any]]) -> bytes:
-    sink = pa.BufferOutputStream()
-    pa_csv.write_csv(pa.Table.from_pylist(list(table)), sink)
-    return bytes(sink.getvalue())
 
 
 def _write_files(run: Run, rows: Sequence[Row], shown: Sequence[cards.Superconductor]) -> None:

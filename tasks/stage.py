@@ -6,7 +6,7 @@ what is queued, and a stage is one task run however many shards it has.
 
 import hashlib
 import json
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from typing import Any, Protocol
 
@@ -46,6 +46,16 @@ class Survivors:
     def tables(self, columns: list[str]) -> Iterator[pa.Table]:
         """Stream the given columns shard by shard."""
         return self.store.tables(columns)
+
+    def by_id(self, columns: Iterable[str]) -> dict[int, dict[str, Any]]:
+        """The given columns of each row, by its id: for the few that are left at the end."""
+        return {row["id"]: row for table in self.tables(["id", *columns]) for row in table.to_pylist()}
+
+    def ended(self, columns: Iterable[str]) -> dict[int, dict[str, Any]]:
+        """The same of rows that do not go on as well, in their order, with how each ended."""
+        tables = self.store.tables(["id", *columns, "outcome", "reason"], only_ok=False)
+        found = {row["id"]: row for table in tables for row in table.to_pylist()}
+        return dict(sorted(found.items()))
 
 
 class Narrowed:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 from rdkit import Chem
 from rdkit.Chem.Draw import rdMolDraw2D
 from rdkit.Geometry import Point3D
 
+from domains import csv_table
 from domains.drug.filters import PROPERTIES
 
 RANKED = pa.schema([("id", pa.int64()), ("name", pa.string()), ("score", pa.float64()), ("heavy_atoms", pa.int32())])
@@ -102,10 +102,6 @@ def _columns(hits: Sequence[Mapping[str, Any]]) -> dict[str, pa.DataType]:
     return COLUMNS | {name: kind for name, kind in MORE_COLUMNS.items() if any(name in hit for hit in hits)}
 
 
-def _written(value: object) -> object:
-    return "; ".join(value) if isinstance(value, list | tuple) else value
-
-
 def as_sdf(hits: Sequence[Mapping[str, Any]]) -> str:
     """Poses of all hits as an SDF with rank, score (kcal/mol), SMILES, flags and reasons as properties."""
     text = io.StringIO()
@@ -115,7 +111,7 @@ def as_sdf(hits: Sequence[Mapping[str, Any]]) -> str:
             mol = posed(hit)
             mol.SetProp("_Name", title(hit))
             for name in SDF_COLUMNS:
-                value = _written(hit.get(name))
+                value = csv_table.written(hit.get(name))
                 if value is not None:
                     mol.SetProp(name, f"{value:.3f}" if isinstance(value, float) else str(value))
             writer.write(mol)
@@ -124,11 +120,7 @@ def as_sdf(hits: Sequence[Mapping[str, Any]]) -> str:
 
 def as_csv(hits: Sequence[Mapping[str, Any]]) -> bytes:
     """The hits' table."""
-    columns = _columns(hits)
-    rows = [{name: _written(hit.get(name)) for name in columns} for hit in hits]
-    sink = pa.BufferOutputStream()
-    pa_csv.write_csv(pa.Table.from_pylist(rows, schema=pa.schema(list(columns.items()))), sink)
-    return bytes(sink.getvalue())
+    return csv_table.as_csv(hits, _columns(hits))
 
 
 def picture(smiles: str, width: int = 250, height: int = 170) -> str:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 from rdkit import Chem
 from rdkit.Geometry import Point3D
 
@@ -132,13 +131,6 @@ def table(ligands: Sequence[Mapping[str, Any]], variants: Sequence[Variant], fou
     names = ("ligand", "variant", "conserved", "docked", "seeds", "reference", "settled", "nearest_rmsd", "nearest_rank", "best_score", "worst_score", "warheads", "smiles")  # fmt: skip
     types: dict[str, Any] = {**dict.fromkeys(names, pa.string()), **numbers, **real}
     return pa.Table.from_pylist(rows, schema=pa.schema([(name, types[name]) for name in names]))
-
-
-def as_csv(rows: pa.Table) -> bytes:
-    """A table as CSV."""
-    sink = pa.BufferOutputStream()
-    pa_csv.write_csv(rows, sink)
-    return bytes(sink.getvalue())
 
 
 def at_reference(ligand: Mapping[str, Any]) -> Chem.Mol:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 
+from domains import csv_table
 from domains.materials.crystal import Crystal
 from domains.materials.symmetry import TOLERANCE, quiet, symmetry
 
@@ -59,11 +59,4 @@ def file_name(rank: int, formula: str, prototype: str, suffix: str = ".cif") -> 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """The ranked table: the columns of COLUMNS, those missing in a row left empty, lists joined by "; "."""
-    filled = [{name: _written(row.get(name)) for name in COLUMNS} for row in rows]
-    sink = pa.BufferOutputStream()
-    pa_csv.write_csv(pa.Table.from_pylist(filled, schema=pa.schema(list(COLUMNS.items()))), sink)
-    return bytes(sink.getvalue())
-
-
-def _written(value: object) -> object:
-    return "; ".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return csv_table.as_csv(rows, COLUMNS)
