@@ -47,12 +47,13 @@ def voltage_rows() -> list[Row]:
     ]
 
 
-def barrier(potential: Identity) -> dict[str, object]:
+def barrier(potential: Identity, images: int = 5, fmax: float = 0.05) -> dict[str, object]:
     """The shortest hop of lithium in LiFePO4, in its relaxed cell."""
     full = battery.steps({"LiFePO4": hosts.load("LiFePO4").crystal}, "Li", 1).to_pylist()[1]
     relaxed = Crystal.from_row(battery.Step(battery.StepSettings(potential=potential))(full))
     (hop,) = migration.rows({"LiFePO4": relaxed}, "Li", most=1).to_pylist()
-    return {**hop, **migration.Barrier(migration.BarrierSettings(potential=potential))(hop)}
+    settings = migration.BarrierSettings(potential=potential, images=images, fmax=fmax)
+    return {**hop, **migration.Barrier(settings)(hop)}
 
 
 def barrier_rows() -> list[Row]:

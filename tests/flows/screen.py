@@ -1,6 +1,7 @@
 """A screen that is real and takes seconds: a small box on EGFR, a short search, fourteen records."""
 
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -8,8 +9,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
+
+from click.testing import CliRunner
 
 from domains.drug import receptors
+from flows.cli import main
 
 LIBRARY = """CC(=O)Oc1ccccc1C(=O)O aspirin
 Cn1cnc2c1c(=O)n(C)c(=O)n2C caffeine
@@ -74,8 +79,20 @@ def ai4s(*words: str, runs: Path, api: str | None = None, cwd: Path | None = Non
     """Run a command to its end, as a user does."""
     return subprocess.run(
         [sys.executable, "-m", "flows.cli", *words],
-        env=environment(runs, api), cwd=cwd, capture_output=True, text=True, timeout=300, check=False,
+        env=environment(runs, api), cwd=cwd, capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip
+
+
+def refused(*words: str, runs: Path) -> str:
+    """What ``ai4s run`` says to a mistake: in this process, as a new one takes seconds to import what it needs."""
+    log = logging.getLogger("ai4s")
+    # Each command makes itself at home in its process: put back what it changes.
+    with mock.patch.dict(os.environ, AI4S_RUNS=str(runs)), mock.patch.object(log, "handlers", list(log.handlers)):
+        result = CliRunner().invoke(main, ["run", *words])
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    assert not runs.exists()
+    return result.stderr
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from domains.climate import store
-from tests.flows.screen import ai4s
+from tests.flows.screen import refused
 
 SMALL = {"members": 150, "profile": "emulated:two-supernodes"}
 TABLES = ("outcomes.parquet", "members.csv", "sensitivity.csv", "ensemble.manifest.json")
@@ -131,9 +131,6 @@ def test_an_ensemble_without_a_climate_says_so(flow, folder):
     ],
 )  # fmt: skip
 def test_a_mistake_gets_one_clear_error_and_leaves_nothing(words, said, tmp_path):
-    done = ai4s("run", "climate-ensemble", *words, runs=tmp_path / "runs")
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+    message = refused("climate-ensemble", *words, runs=tmp_path / "runs")
     for word in said:
-        assert word in done.stderr, done.stderr
-    assert not (tmp_path / "runs").exists()
+        assert word in message

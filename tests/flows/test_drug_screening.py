@@ -9,9 +9,10 @@ from pathlib import Path
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from rdkit import Chem
 
-from tests.flows.screen import TABLES, request
+from tests.flows.screen import TABLES, ai4s, request
 
 
 @pytest.fixture(scope="module")
@@ -147,19 +148,28 @@ def test_a_changed_request_or_library_is_refused_with_the_difference(finished, f
 
 
 @pytest.mark.slow
-def test_one_worker_gives_the_same_bytes_as_two(finished, flow, monkeypatch, tmp_path):
-    from domains.drug.request import ScreeningRequest
-
+def test_a_yaml_file_on_one_worker_gives_the_same_bytes_as_two_a_report_and_a_resume(finished, prefect_api, tmp_path):
     folder, _ = finished
     hub = tmp_path / "one.yaml"
     hub.write_text(
         "name: one\ntitle: One chip\nlinks: {}\ntree: [{name: sn0, of: [{name: host0, chips: {core: 1}}]}]\n"
         "kinds: {core: {title: core, device: cpu, memory: {value: 4, unit: GiB, status: assumed}}}\n"
     )
-    monkeypatch.setenv("AI4S_RUNS", str(folder / "runs"))
-    flow(ScreeningRequest.model_validate(request(folder, name="alone", profile=f"emulated:{hub}")))
-    for name in TABLES:
-        assert (folder / "runs" / "alone" / name).read_bytes() == (folder / "runs" / "one" / name).read_bytes(), name
+    content = {"pipeline": "drug-screening", **request(tmp_path, name="alone", profile=f"emulated:{hub}")}
+    (tmp_path / "r.yaml").write_text(yaml.safe_dump(content))
+    runs = tmp_path / "runs"
+    done = ai4s("run", str(tmp_path / "r.yaml"), "--json", runs=runs, api=prefect_api, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert len(result["hits"]) == 3
+    assert "Screening 14 of the 14 records of mine.smi against pocket" in done.stderr
+    tables = {name: (runs / "alone" / name).read_bytes() for name in TABLES}
+    assert tables == {name: (folder / "runs" / "one" / name).read_bytes() for name in TABLES}
+    assert ai4s("report", "alone", runs=runs).stdout.strip() == result["report"]
+    assert "finished" in ai4s("runs", runs=runs).stdout
+    again = ai4s("resume", "alone", "--json", runs=runs, api=prefect_api)
+    assert json.loads(again.stdout) == result
+    assert {name: (runs / "alone" / name).read_bytes() for name in TABLES} == tables
 
 
 def test_prefect_has_one_task_run_a_stage_and_the_artifacts(finished):

@@ -1,5 +1,6 @@
 """A screen whose processes are really killed: nothing lost, nothing twice, and the same bytes in the end."""
 
+import contextlib
 import os
 import random
 import signal
@@ -105,14 +106,26 @@ def test_a_screen_killed_at_random_moments_ends_like_one_that_was_not(prefect_ap
 
 def until_docking(process: subprocess.Popen[str], run: Path) -> None:
     """Wait until a command has an engine at work on the full dock."""
-    while not (run / "dock" / "stage.json").exists():
+    before: dict[int, float] = {}
+    # Children are there from the stages before: one that has computed for a while since the dock began is docking.
+    while not any(spent - before[pid] > 0.5 for pid, spent in spent_by_children(process.pid).items() if pid in before):
         assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.2)
-    time.sleep(3)
-    assert any("tasks.child" in one.cmdline() for one in processes_of(process.pid))
+        if (run / "dock" / "stage.json").exists():
+            before = {**spent_by_children(process.pid), **before}
+        time.sleep(0.1)
 
 
-def assert_all_end(process: subprocess.Popen[str], within_s: float = 30.0) -> None:
+def spent_by_children(session: int) -> dict[int, float]:
+    """CPU seconds of a command's engine children."""
+    spent = {}
+    for process in processes_of(session):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "tasks.child" in process.cmdline():
+                spent[process.pid] = process.cpu_times().user
+    return spent
+
+
+def assert_all_end(process: subprocess.Popen[str], within_s: float = 150.0) -> None:
     """Every process of a command ends in time."""
     begun = time.monotonic()
     while left := processes_of(process.pid):
@@ -157,7 +170,7 @@ def test_a_disk_that_fills_up_stops_the_screen_and_a_resume_finishes_it(prefect_
     """
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", script, "sh", sys.executable, "-m", "flows.cli", "run", "drug-screening", *words],
-        env=environment(runs, prefect_api), capture_output=True, text=True, timeout=300, check=False,
+        env=environment(runs, prefect_api), capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip
     first, second = (tmp_path / "first.log").read_text(), (tmp_path / "second.log").read_text()
     assert done.stdout.split()[:3] == ["first", "2", "0"], (done.stdout, done.stderr, first)
@@ -187,10 +200,16 @@ def test_a_cancel_on_the_prefect_page_stops_the_work(prefect_api, tmp_path):
         assert "ai4s resume cancelled" in process.communicate()[0]
 
 
-def test_a_killed_command_takes_its_own_server_along(tmp_path):
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Where a command's own Prefect server keeps its database: making a new one takes seconds."""
+    return tmp_path_factory.mktemp("prefect")
+
+
+def test_a_killed_command_takes_its_own_server_along(tmp_path, home):
     runs = tmp_path / "runs"
     words = options(tmp_path, name="alone")
-    with started("run", "drug-screening", *words, runs=runs, api=None, home=tmp_path / "prefect") as process:
+    with started("run", "drug-screening", *words, runs=runs, api=None, home=home) as process:
         while not (runs / "alone" / "library" / "stage.json").exists():
             assert process.poll() is None, process.communicate()[0]
             time.sleep(0.1)
@@ -199,14 +218,14 @@ def test_a_killed_command_takes_its_own_server_along(tmp_path):
         assert_all_end(process)
 
 
-def test_ctrl_c_in_the_terminal_says_how_to_go_on(tmp_path):
+def test_ctrl_c_in_the_terminal_says_how_to_go_on(tmp_path, home):
     """A terminal sends it to the whole process group; the command's own server must still be there to be told."""
     runs = tmp_path / "runs"
     words = options(tmp_path, name="typed", search=ENDLESS)
-    with started("run", "drug-screening", *words, runs=runs, api=None, home=tmp_path / "prefect") as process:
+    with started("run", "drug-screening", *words, runs=runs, api=None, home=home) as process:
         until_docking(process, runs / "typed")
         os.killpg(process.pid, signal.SIGINT)
-        assert_all_end(process, within_s=60)
+        assert_all_end(process)
         output = process.communicate()[0]
     assert "ai4s resume typed" in output
     assert "Traceback" not in output

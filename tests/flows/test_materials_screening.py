@@ -11,7 +11,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 
-from tests.flows.screen import ai4s, environment
+from tests.flows.screen import ai4s, environment, refused
 
 pytest.importorskip("ase")
 
@@ -136,17 +136,14 @@ def test_a_killed_screen_goes_on_and_ends_as_an_unbroken_one(finished, prefect_a
         (["--elements", "Li,Fe"], ["elements", "metals alone have no balanced charges", "alloys"]),
         (["--elements", "Li,Fe,O", "--potential", "emt"], ["potential", "emt", "not trained on Li, O, Fe", "Al"]),
         (["--elements", "Li,Fe,O", "--potential", "mace"], ["potential", "mace", "chgnet"]),
-        (["--elements", "Na,Cl", "--top", "50", "--n", "20"], ["top", "50", "candidates"]),
+        (["--elements", "Al,Ni,Cu,Au", "--potential", "emt", "--top", "50", "--n", "20"], ["top", "50", "candidates"]),
         (["--second", "chgnet"], ["second", "same as potential"]),
     ],
 )
 def test_a_mistake_gets_one_clear_error_and_leaves_nothing(words, said, tmp_path):
-    done = ai4s("run", "materials-screening", *words, runs=tmp_path / "runs")
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+    message = refused("materials-screening", *words, runs=tmp_path / "runs")
     for word in said:
-        assert word in done.stderr, done.stderr
-    assert not (tmp_path / "runs").exists()
+        assert word in message
 
 
 @pytest.mark.slow

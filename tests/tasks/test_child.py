@@ -40,7 +40,7 @@ def test_a_hung_row_is_killed_at_its_limit(child):
     child.open(Doubler, Settings())
     pid, started = child.process.pid, time.monotonic()
     assert child.call({"value": 17}, 0.5) == Lost("timeout", "stopped after 0 s")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60  # and not the hour that it sleeps
     assert not psutil.pid_exists(pid)
 
 
@@ -79,7 +79,7 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path):
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    for _ in range(100):
+    for _ in range(600):
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
             return
         time.sleep(0.1)

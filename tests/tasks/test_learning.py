@@ -63,10 +63,10 @@ class Candidates:
             )
 
 
-def compute(run, number, source, function=engines.Doubler, delay_s=0.01):
+def compute(run, number, source, function=engines.Doubler, delay_s=0.01, limit_s=60.0):
     stage = Stage(
         f"compute-r{number}", "Compute", "计算", function, engines.Settings(delay_s=delay_s), version="1",
-        reads=("value",), output=engines.OUTPUT, cost=0.2, attempts=1, limit_s=3.0,
+        reads=("value",), output=engines.OUTPUT, cost=0.2, attempts=1, limit_s=limit_s,
     )  # fmt: skip
     return run_stage(run, stage, source)
 
@@ -204,7 +204,7 @@ def test_a_finished_search_is_read_back_and_computes_nothing(make_run):
 
 def test_candidates_that_kill_hang_or_break_the_engine_are_counted_and_not_learned_from(make_run):
     run = make_run()
-    acquired = search(run, Learning(budget=1, round_size=0.5), Candidates(24, first=1), delay_s=0)
+    acquired = search(run, Learning(budget=1, round_size=0.5), Candidates(24, first=1), delay_s=0, limit_s=3.0)
     assert acquired.stop == "exhausted"
     outcomes = {row["id"] + 1: row["outcome"] for number in (1, 2) for row in rows_of(run, f"compute-r{number}")}
     assert len(outcomes) == 24

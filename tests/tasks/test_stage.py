@@ -75,7 +75,7 @@ def test_an_engine_loses_no_row_to_exits_hangs_kills_and_errors(make_run, tmp_pa
             yield pa.table(table).select(columns)
 
     run = make_run()
-    stage = engine_stage(settings=engines.Settings(folder=str(tmp_path)), limit_s=1.5, cost_s=1e-3)
+    stage = engine_stage(settings=engines.Settings(folder=str(tmp_path)), limit_s=3.0, cost_s=1e-3)
     result = run_stage(run, stage, Some())
     rows = rows_of(run, "double")
     assert [row["outcome"] for row in rows] == ["ok", "died", "timeout", "engine_error", "ok", "ok"]
@@ -87,7 +87,7 @@ def test_an_engine_loses_no_row_to_exits_hangs_kills_and_errors(make_run, tmp_pa
 
 def test_a_batch_that_kills_its_process_is_done_row_by_row(make_run, numbers):
     run = make_run()
-    result = run_stage(run, batch_stage(function=engines.fragile, limit_s=2.0), numbers(16))
+    result = run_stage(run, batch_stage(function=engines.fragile, limit_s=60.0), numbers(16))
     rows = rows_of(run, "double")
     assert [row["outcome"] for row in rows if row["id"] == 13] == ["died"]
     assert result.summary.outcomes == {"ok": 13, "filtered": 2, "died": 1}

@@ -123,7 +123,9 @@ class World:
 
     def repair(self) -> None:
         if self.broken:
-            path = self.broken.pop(self.random.randrange(len(self.broken))).removeprefix("drain ")
+            path = self.random.choice(self.broken).removeprefix("drain ")
+            # Of several outages of a path the oldest ends, whichever it was.
+            self.broken.remove(next(one for one in self.broken if one.removeprefix("drain ") == path))
             if path in self.allocator.tree.number:
                 repair(self.allocator, path)
 

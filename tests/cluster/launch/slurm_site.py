@@ -137,7 +137,7 @@ class SlurmSite:
         begun = time.monotonic()
         while not done():
             ended = [one for one, daemon in self.daemons.items() if daemon.poll() is not None]
-            if ended or time.monotonic() - begun > 60:
+            if ended or time.monotonic() - begun > 180:
                 said = {path.name: path.read_text(errors="replace")[-2000:] for path in self.folder.glob("*.[ol]*")}
                 raise RuntimeError(f"{name} did not start; ended {ended}: {said}")
             time.sleep(0.1)

@@ -37,7 +37,7 @@ def test_a_pod_that_must_encrypt_does(certificate: tuple[str, str], monkeypatch:
                 with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as host:
                     assert host.stdout is not None
                     assert host.stdout.readline().strip() == "ready"
-                    client.wait_for_workers(3, timeout=10)
+                    client.wait_for_workers(3, timeout=60)
                     host.communicate()
             nobody = {"cert": None, "key": None}
             stranger = {"distributed.comm.tls.client": nobody, "distributed.comm.require-encryption": None}

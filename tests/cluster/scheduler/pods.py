@@ -57,7 +57,7 @@ async def pod(
         yield cluster.scheduler, client
 
 
-def run(test: Callable[[], Any], limit_s: float = 60) -> None:
+def run(test: Callable[[], Any], limit_s: float = 180) -> None:
     """Run an async test."""
     asyncio.run(asyncio.wait_for(test(), limit_s))
 

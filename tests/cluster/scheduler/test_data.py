@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import threading
 import time
 from collections import Counter
 from typing import Any
@@ -19,6 +20,14 @@ from tests.cluster.scheduler.pods import HOSTS, name, pod, run, specs
 # Neighbours in the tree are not neighbours by address here.
 MIXED = ("sn0/h0", "sn1/h0", "sn0/h1", "sn1/h1")
 BLOCK = 100_000
+
+
+# The workers are threads of this process.
+GATE = threading.Event()
+
+
+def held(*_: object) -> None:
+    GATE.wait(60)
 
 
 def supernode(place: str) -> str:
@@ -168,8 +177,9 @@ def test_a_stolen_task_stays_in_the_supernode_unless_the_wait_is_long() -> None:
             by_name = {ws.name: ws for ws in s.workers.values()}
             stealing = s.extensions["stealing"]
             data = await client.scatter(bytes(BLOCK), workers=[by_name["sn0/h0"].address])
-            task = client.submit(lambda _: time.sleep(0.3), data, pure=False)
-            await asyncio.sleep(0.1)
+            task = client.submit(held, data, pure=False)
+            while task.key not in s.tasks or not s.tasks[task.key].processing_on:
+                await asyncio.sleep(0.01)
             ts = s.tasks[task.key]
             assert ts.processing_on is by_name["sn0/h0"]
             others = set(by_name.values()) - {ts.processing_on}
@@ -183,6 +193,7 @@ def test_a_stolen_task_stays_in_the_supernode_unless_the_wait_is_long() -> None:
             far = {by_name["sn1/h0"]}
             assert thief(0.001, far) is None
             assert thief(1.0, far) == "sn1/h0"
+            GATE.set()
             await task
 
     run(check)

@@ -183,10 +183,10 @@ def test_a_program_ends_with_the_child_that_started_it(tmp_path):
     script = (
         "import pathlib, sys; from domains import command; "
         "command.run([sys.executable, '-c', 'import os, pathlib, time; "
-        'pathlib.Path("pid").write_text(str(os.getpid())); time.sleep(60)\'], pathlib.Path.cwd())'
+        'pathlib.Path("pid").write_text(str(os.getpid())); time.sleep(600)\'], pathlib.Path.cwd())'
     )
     parent = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()) and time.monotonic() < until:
         time.sleep(0.05)
     number = int((tmp_path / "pid").read_text())
@@ -207,10 +207,10 @@ def _running(number):
 
 
 def test_at_its_limit_a_program_ends_with_what_it_started(tmp_path):
-    script = "import subprocess, sys; one = subprocess.Popen(['sleep', '60']); print(one.pid, flush=True); one.wait()"
-    done = command.run([sys.executable, "-c", script], tmp_path, limit_s=3.0)
+    script = "import subprocess, sys; one = subprocess.Popen(['sleep', '600']); print(one.pid, flush=True); one.wait()"
+    done = command.run([sys.executable, "-c", script], tmp_path, limit_s=5.0)
     assert done.timed_out
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while _running(int(done.output)) and time.monotonic() < until:
         time.sleep(0.05)
     assert not _running(int(done.output))

@@ -147,7 +147,8 @@ def test_positions_are_wrapped_once_and_for_all():
 def test_lithium_in_lifepo4_moves_along_one_tunnel():
     from benchmarks.cathode_rows import barrier
 
-    found = barrier(Identity.of("chgnet"))
+    # The middle one of any odd number of images is the saddle, as the hop is symmetric.
+    found = barrier(Identity.of("chgnet"), images=3, fmax=0.1)
     assert found["outcome"] is Outcome.ok
     assert found["dimensions"] == 1
     assert 0.15 <= found["barrier"] <= 0.30
