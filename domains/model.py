@@ -1,15 +1,31 @@
 """The base of every request and settings model, and the protocol of an engine."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+_folder: ContextVar[Path | None] = ContextVar("folder", default=None)
+
 
 def absolute_path(text: str) -> str:
     """A path as a user writes it, made absolute; an unknown ``~name`` stays as it is."""
-    return os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 (Path.expanduser raises there)
+    named = os.path.expanduser(text)  # noqa: PTH111 (Path.expanduser raises there)
+    return os.path.abspath(os.path.join(_folder.get() or "", named))  # noqa: PTH100, PTH118
+
+
+@contextmanager
+def paths_from(folder: Path) -> Iterator[None]:
+    """Within this, a path that does not start at the root starts at this folder, and not where the process is."""
+    token = _folder.set(folder.absolute())
+    try:
+        yield
+    finally:
+        _folder.reset(token)
 
 
 class Frozen(BaseModel):

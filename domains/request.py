@@ -30,10 +30,22 @@ RunName = Annotated[
         description="Name of the run's folder; empty: made from the request. 留空自动生成。",
     ),
 ]
+OwnStage = Annotated[
+    str | None,
+    Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,49}$",
+        title="Stage of a template / 模板自定义步骤",
+        description="Name of the template whose own stage runs in this pipeline; empty: none. Set by the template itself. "
+        "其自定义步骤参与本流程的模板名称；留空则无，由模板自动填写。",
+    ),
+]
 
 
 class Request(Frozen):
-    """The base of a pipeline's request; each has ``profile: Profile`` and ``name: RunName``."""
+    """The base of a pipeline's request; each has ``profile: Profile`` and ``name: RunName``.
+
+    One whose stages may be followed by a template's own (``domains.own_stages``) has ``own_stage: OwnStage``.
+    """
 
     def identity(self) -> dict[str, Any]:
         """What decides the result: all but where it runs and what it is called."""

@@ -16,6 +16,8 @@ from domains.errors import InvalidRequest
 from flows.asking import ask
 from flows.hub import hub
 from flows.models import models
+from flows.serving import serve
+from flows.template import template
 from flows.terminal import print_table, user_errors
 
 if TYPE_CHECKING:
@@ -34,31 +36,42 @@ def main() -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def run(context: click.Context, arguments: tuple[str, ...]) -> None:
-    """Run a pipeline: ai4s run PIPELINE --option value ..., or ai4s run REQUEST.yaml."""
+    """Run a pipeline: ai4s run PIPELINE --option value ..., ai4s run REQUEST.yaml, or ai4s run TEMPLATE_FOLDER."""
     if not arguments or arguments[0] in ("-h", "--help"):
         _show_pipelines()
         return
     first, *rest = arguments
     with user_errors():
-        if first.endswith((".yaml", ".yml")):
-            as_json = "--json" in rest
-            unknown = [word for word in rest if word != "--json"]
-            if unknown:
-                raise click.UsageError(
-                    f"a request file takes only --json, not {unknown[0]}: put the value into {first}"
-                )
-            _run_file(Path(first), as_json)
-        else:
-            from domains.templates import pipeline
+        from domains.templates import PIPELINES, pipeline
 
+        if first == "--template":
+            from flows.template import folder_of
+
+            first, rest = str(folder_of(*rest[:1])), rest[1:]
+        if first not in PIPELINES and (first.endswith((".yaml", ".yml")) or "/" in first or Path(first).is_dir()):
+            _run_written(Path(first), rest)
+        else:
             _pipeline_command(pipeline(first).name).main(rest, prog_name=f"ai4s run {first}", standalone_mode=True)
+
+
+def _run_written(path: Path, rest: list[str]) -> None:
+    """Run a request file or a template's folder."""
+    from flows.requests import read_yaml
+    from flows.template import request_of
+
+    unknown = [word for word in rest if word != "--json"]
+    if unknown:
+        raise click.UsageError(f"what is written down takes only --json, not {unknown[0]}: put the value into {path}")
+    is_file = path.suffix in (".yaml", ".yml")
+    _validate_and_run(*(read_yaml(path) if is_file else request_of(path)), as_json="--json" in rest)
 
 
 def _show_pipelines() -> None:
     from domains.templates import PIPELINES
 
     click.echo(
-        "ai4s run PIPELINE --option value ...    (ai4s run PIPELINE --help lists its options)\nai4s run REQUEST.yaml\n\nPipelines:"
+        "ai4s run PIPELINE --option value ...    (ai4s run PIPELINE --help lists its options)\nai4s run REQUEST.yaml\n"
+        "ai4s run TEMPLATE_FOLDER, or ai4s run --template NAME    (ai4s template --help)\n\nPipelines:"
     )
     for found in PIPELINES.values():
         click.echo(f"  {found.name:<18} {found.title}\n  {'':<18} {found.title_zh}")
@@ -66,8 +79,9 @@ def _show_pipelines() -> None:
 
 def _pipeline_command(name: str) -> click.Command:
     """A command whose options are the fields of the pipeline's request."""
+    from domains.fields import leaves
     from domains.templates import pipeline
-    from flows.requests import leaves, nested, parsed
+    from flows.requests import nested, parsed
 
     found = pipeline(name)
     fields = dict(leaves(found.request))
@@ -96,18 +110,11 @@ def _pipeline_command(name: str) -> click.Command:
     return click.Command(name, params=options, callback=start, help=found.title)
 
 
-def _run_file(path: Path, as_json: bool) -> None:
-    from flows.requests import read_yaml
-
-    name, content = read_yaml(path)
-    _validate_and_run(name, content, as_json)
-
-
 def _validate_and_run(name: str, content: dict[str, Any], as_json: bool) -> None:
     from pydantic import ValidationError
 
+    from domains.fields import explain
     from domains.templates import pipeline
-    from flows.requests import explain
 
     found = pipeline(name)
     try:
@@ -211,6 +218,8 @@ def _engines() -> list[dict[str, Any]]:
 main.add_command(ask)
 main.add_command(hub)
 main.add_command(models)
+main.add_command(template)
+main.add_command(serve)
 main.command("engines")(_table_command(_engines, ""))
 main.command("runs")(_table_command(_runs, "No runs here yet. Start one: ai4s run drug-screening --sample 50"))
 main.command("targets")(_table_command(_targets, ""))
@@ -235,17 +244,6 @@ def plan(text: str | None, batch: Path | None, hub: str, as_json: bool) -> None:
             click.echo(json.dumps(plan_one(text or "", hub), indent=2, ensure_ascii=False))
         else:
             show(text or "", hub)
-
-
-@main.command()
-@click.argument("pipeline_name", metavar="PIPELINE")
-def template(pipeline_name: str) -> None:
-    """Print a commented YAML request of a pipeline: save it, edit it, run it."""
-    from domains.templates import pipeline
-    from flows.requests import as_template
-
-    with user_errors():
-        click.echo(as_template(pipeline(pipeline_name)), nl=False)
 
 
 @main.command()

@@ -1,34 +1,19 @@
-"""From what a person typed to a request: options, YAML, and errors that name the field."""
+"""From what a person typed to a request: options, YAML, and a YAML request with its help as comments."""
 
-import types
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from domains.errors import InvalidRequest, closest
-from domains.model import Frozen
+from domains.errors import InvalidRequest
+from domains.fields import choices, limits, submodel
 from domains.templates import Pipeline
 
-
-def submodel(annotation: Any) -> type[Frozen] | None:
-    """The model inside ``Model`` or ``Model | None``."""
-    if get_origin(annotation) in (Union, types.UnionType):
-        annotation = next((part for part in get_args(annotation) if part is not type(None)), None)
-    return annotation if isinstance(annotation, type) and issubclass(annotation, Frozen) else None
-
-
-def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """Every field that holds a value, with its dotted name."""
-    for name, field in model.model_fields.items():
-        inner = submodel(field.annotation)
-        if inner is None:
-            yield prefix + name, field
-        else:
-            yield from leaves(inner, f"{prefix}{name}.")
+WIDTH = 110
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,30 +49,13 @@ def read_yaml(path: Path) -> tuple[str, dict[str, Any]]:
             "request file",
             str(path),
             " ".join(str(error).split()),
-            "a YAML file; make one with: ai4s template drug-screening",
+            "a YAML file; make one with: ai4s template show drug-screening",
         ) from None
     if not isinstance(content, dict) or "pipeline" not in content:
         raise InvalidRequest(
             "request file", str(path), "has no key 'pipeline'", "pipeline: drug-screening, then the request's fields"
         )
     return str(content.pop("pipeline")), content
-
-
-def explain(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """One line for each thing wrong with a request: field = value: what is wrong."""
-    return [_line(one["loc"], one["type"], one["msg"], one.get("input"), model) for one in error.errors()]
-
-
-def _line(loc: tuple[int | str, ...], kind: str, message: str, value: object, model: type[BaseModel]) -> str:
-    field = ".".join(str(part) for part in loc)
-    if kind == "extra_forbidden":
-        names = [name for name, _ in leaves(model)] + list(model.model_fields)
-        near = closest(field, names, most=2)
-        return f"{field}: unknown field" + (
-            f"; did you mean {' or '.join(near)}?" if near else f"; fields are {', '.join(model.model_fields)}"
-        )
-    message = message.removeprefix("Value error, ")
-    return f"{field} = {value!r}: {message}" if field else message
 
 
 def as_template(found: Pipeline) -> str:
@@ -97,29 +65,40 @@ def as_template(found: Pipeline) -> str:
         f"# {found.title_zh}",
         "# Run it with: ai4s run THIS-FILE.yaml",
         f"pipeline: {found.name}",
+        "",
+        *commented(found.request),
     ]
-    lines += _template_lines(found.request, "")
     return "\n".join(lines) + "\n"
 
 
-def _template_lines(model: type[BaseModel], indent: str) -> list[str]:
+def commented(model: type[BaseModel], indent: str = "", leave_out: Collection[str] = ()) -> list[str]:
+    """The fields of a model as YAML lines: over each its title, its help, what it may be; a blank line between the outer ones."""
     lines: list[str] = []
     for name, field in model.model_fields.items():
-        lines += (
-            ["", f"{indent}# {field.description or field.title or name}"]
-            if not indent
-            else [f"{indent}# {field.description or name}"]
-        )
+        if name in leave_out:
+            continue
         inner = submodel(field.annotation)
         default = field.get_default(call_default_factory=True)
+        lines += [f"{indent}# {line}" for line in _help(name, field, nothing=inner is not None and default is None)]
         if inner is not None and default is not None:
-            lines += [f"{indent}{name}:", *_template_lines(inner, indent + "  ")]
+            lines += [f"{indent}{name}:", *commented(inner, indent + "  ")]
         elif inner is not None:
-            lines += [f"{indent}# {name}:", *(f"{indent}# {line}" for line in _template_lines(inner, "  "))]
+            lines += [f"{indent}# {name}:", *(f"{indent}# {line}" for line in commented(inner, "  "))]
         else:
             required = field.is_required()
             lines.append(f"{indent}{name}: {_yaml((field.examples or [None])[0] if required else default)}")
-    return lines
+        lines += [] if indent else [""]
+    return lines if indent else lines[:-1]
+
+
+def _help(name: str, field: FieldInfo, *, nothing: bool) -> Iterator[str]:
+    """What stands over a field."""
+    yield from textwrap.wrap(f"{field.title or name}. {field.description or ''}", WIDTH)
+    allowed = ", ".join(choices(field)) or limits(field)
+    if allowed:
+        yield f"Valid / 可选: {allowed}"
+    if nothing:
+        yield "Not set. Take the comment signs off to set it. 未设置；去掉注释符号即可设置。"
 
 
 def _yaml(value: object) -> str:

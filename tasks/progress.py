@@ -38,9 +38,10 @@ class StageProgress:
         total: int,
         advance_bar: Callable[[int], None],
         artifact: UUID | None,
+        watch: "Watch | None" = None,
     ) -> None:
         self.title, self.total, self.done = title, total, 0
-        self._advance_bar, self._artifact = advance_bar, artifact
+        self._advance_bar, self._artifact, self._watch = advance_bar, artifact, watch
         self._shown = self._told = time.monotonic()
 
     def advance(self, rows: int) -> None:
@@ -57,6 +58,8 @@ class StageProgress:
 
     def publish(self) -> None:
         """Bring the artifact up to date; a server that is away must not end the work it reports on."""
+        if self._watch is not None:
+            self._watch(self)
         if self._artifact is None:
             return
         try:
@@ -65,10 +68,14 @@ class StageProgress:
             LOG.warning(f"progress of {self.title} is not shown: {error}")
 
 
+Watch = Callable[[StageProgress], None]
+
+
 class RunProgress:
     """The bars of a run in the terminal, and a line in the run's log every ten seconds."""
 
     def __init__(self) -> None:
+        self.watch: Watch | None = None  # is told how far a stage is, every two seconds
         self._bars = Progress(
             SpinnerColumn(finished_text="[green]✓"),
             TextColumn("{task.description:<26}"),
@@ -103,7 +110,9 @@ class RunProgress:
             artifact = UUID(
                 str(create_progress_artifact(progress=0.0, key=key, description=f"{title}: {total:,} rows"))
             )
-        progress = StageProgress(title, total, lambda rows: self._bars.advance(bar, rows), artifact)
+        progress = StageProgress(title, total, lambda rows: self._bars.advance(bar, rows), artifact, self.watch)
+        if self.watch is not None:
+            self.watch(progress)
         yield progress
         progress.publish()
         LOG.info(f"{title}: done, {progress.done:,} rows")

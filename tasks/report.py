@@ -17,6 +17,7 @@ from tasks.asked import ANSWER, asked
 from tasks.figures import timeline
 from tasks.hub.ran import by_worker, ran_map
 from tasks.outcomes import OK, ShardSummary, StageSummary
+from tasks.own_report import TABLE, own_table
 from tasks.run import PROVENANCE, Run
 from tasks.store import write_atomic, write_json
 from tasks.traffic import by_level
@@ -83,7 +84,7 @@ def write_report(run: Run, findings: Findings) -> str:
             asked=sentence,
             notes=findings.notes,
             tiles=[*findings.tiles, *_cost_tiles(run)],
-            sections=findings.sections,
+            sections=[*findings.sections, *_own(run)],
             stages=[_funnel_row(stage) for stage in stages],
             most_rows=max((stage.rows for stage in stages), default=1) or 1,
             total=stages[0].rows,
@@ -106,19 +107,12 @@ def write_report(run: Run, findings: Findings) -> str:
     return str(path)
 
 
-def funnel(stages: Sequence[StageSummary]) -> list[dict[str, Any]]:
-    """The funnel as rows of a table."""
-    return [
-        {
-            "stage": stage.name,
-            "in": stage.rows,
-            "ok": stage.ok,
-            **{name: n for name, n in sorted(stage.outcomes.items()) if name != OK},
-            "chip_s": round(stage.chip_s, 1),
-            "engine_s": round(stage.engine_s, 1),
-        }
-        for stage in stages
-    ]
+def _own(run: Run) -> list[Section]:
+    """What the stage of a template said, in a run that has one."""
+    if run.own is None:
+        return []
+    name = run.own.template
+    return [Section(f"Stage of {name} ({TABLE})", f"模板 {name} 的步骤（{TABLE}）", own_table(run), first=False)]
 
 
 def _funnel_row(stage: StageSummary) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from cluster.launch import Pod, resolve, start
 from cluster.need import Need
 from cluster.topology import Topology
 from domains.templates import Checked, packages_of
+from tasks.landing import Landing
 from tasks.outcomes import StageSummary
+from tasks.own import Own, own_of
 from tasks.progress import RunProgress
 from tasks.provenance import provenance
 from tasks.settings import Settings
@@ -46,7 +48,10 @@ class Run:
         pods: Sequence[Pod],
         progress: RunProgress,
         budgets_chip_s: Sequence[float | None] = (),
+        own: Own | None = None,
     ) -> None:
+        self.own = own  # the stage of a template that this run has besides the pipeline's
+        self.landing: Landing | None = None
         self.pipeline, self.request, self.store, self.pods, self.progress = pipeline, request, store, pods, progress
         self.loads = loads_of(pods, budgets_chip_s)
         self.started = time.time()
@@ -73,13 +78,22 @@ class Run:
             write_json(path, noted)
 
 
-def run_name(pipeline: str, label: str, request: Request) -> str:
-    """The name of a request's run: its own, or made of what it asks for, so that the same request finds its run again."""
+def facts_of(pipeline: str, request: Request, checked: Checked) -> dict[str, str]:
+    """Checksums of all that a request refers to, the stage of its template with it."""
+    own = own_of(pipeline, request)
+    return {**checked.facts, **(own.facts if own else {})}
+
+
+def run_name(pipeline: str, checked: Checked, request: Request) -> str:
+    """The name of a request's run: its own, or made of what it asks for and refers to.
+
+    So the same request finds its run again, and one whose files have changed since, as a scheduled one's may, gets a new run.
+    """
     if request.name:
         return request.name
-    digest = hashlib.sha256(json.dumps(request.identity(), sort_keys=True).encode()).hexdigest()[:8]
-    plain = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:30] or "own"
-    return f"{pipeline}-{plain}-{digest}"
+    told = json.dumps([request.identity(), facts_of(pipeline, request, checked)], sort_keys=True)
+    plain = re.sub(r"[^a-z0-9]+", "-", checked.label.lower()).strip("-")[:30] or "own"
+    return f"{pipeline}-{plain}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
 def _note_session(store: RunStore, session: Mapping[str, Any]) -> None:
@@ -91,8 +105,12 @@ def _note_session(store: RunStore, session: Mapping[str, Any]) -> None:
 
 def open_store(pipeline: str, request: Request, checked: Checked) -> RunStore:
     """Open or take up the run of a request; raises Refused when it cannot be. The facts are checked like the request."""
-    store = RunStore(Settings().runs.expanduser().absolute() / run_name(pipeline, checked.label, request))
-    store.open({"pipeline": pipeline, "request": request.identity(), "facts": checked.facts})
+    own = own_of(pipeline, request)
+    store = RunStore(Settings().runs.expanduser().absolute() / run_name(pipeline, checked, request))
+    facts = facts_of(pipeline, request, checked)
+    store.open({"pipeline": pipeline, "request": request.identity(), "facts": facts})
+    if own:
+        own.note(store.root)
     write_json(
         store.root / "plan.json", {"pipeline": pipeline, "stages": [stage.as_dict() for stage in checked.plan()]}
     )
@@ -110,21 +128,29 @@ def open_run(pipeline: str, request: Request, checked: Checked) -> Iterator[Run]
     """Open or take up the run of a request, start its pod, and end both whatever happens."""
     profile, topologies = place_of(request)
     store = open_store(pipeline, request, checked)
+    landing: Landing | None = None
     try:
         with ExitStack() as stack:
             parts = profile.split("+")
             pods = [stack.enter_context(start(part)) for part in parts]
             hours = Settings().budgets
             budgets = [3600 * hours[part] if part in hours else None for part in parts]
-            run = Run(pipeline, request, store, pods, stack.enter_context(RunProgress()), budgets)
+            progress, own = stack.enter_context(RunProgress()), own_of(pipeline, request)
+            run = Run(pipeline, request, store, pods, progress, budgets, own)
             _note_session(store, provenance(run.started, profile, topologies, packages_of(pipeline)))
             for pod in pods:
                 if pod.hub_map:
                     run.progress.tell(f"hub map: {pod.hub_map}")
+            run.landing = landing = Landing(run, checked.summary, len(checked.plan()))
+            run.progress.watch = landing.stage
             try:
                 yield run
             finally:
                 run.note_traffic()
             store.write_manifest([(stage.name, stage.shards) for stage in run.stages])
+    except BaseException as error:
+        if landing is not None:  # the chips are free by now: a server that does not answer holds none
+            landing.stopped(error)
+        raise
     finally:
         store.close()

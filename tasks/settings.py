@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,10 +20,16 @@ class Settings(BaseSettings):
     )
 
     runs: Path = Field(Path("runs"), description="Folder of the run stores")
+    templates: Path = Field(Path("templates"), description="Folder of the templates that people own")
     profile: str = Field("laptop", description="Where stages run")
     budgets: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict, description="Chip-hours that a session may use, by profile"
     )
+    llm_url: str = Field(
+        "", description="A server that speaks OpenAI's protocol, to help read sentences; none: never asked"
+    )
+    llm_model: str = Field("local", description="The model's name there")
+    llm_key: SecretStr = Field(SecretStr(""), description="The server's key, if it wants one")
 
     @classmethod
     def settings_customise_sources(

@@ -74,6 +74,18 @@ class Narrowed:
                 yield kept.select(columns)
 
 
+class Kept(Survivors):
+    """The rows of a stage that a template's own stage after it let go on, with the columns of the former."""
+
+    def __init__(self, stage: Survivors, own: Survivors) -> None:
+        super().__init__(stage.store, stage.summary)
+        self.rows, self.narrowed = own.rows, Narrowed(stage, own)
+
+    def tables(self, columns: list[str]) -> Iterator[pa.Table]:
+        """Stream the given columns shard by shard."""
+        return self.narrowed.tables(columns)
+
+
 class Rows:
     """A table as a source: for the few that are left at the end, gathered from several stages."""
 
@@ -88,18 +100,29 @@ class Rows:
 
 def run_stage(run: Run, stage: Stage, source: Source) -> Survivors:
     """Run a stage over Dask; shards that are committed already are not computed again."""
-    return _run(run, stage, source, lambda pending, store: _on_dask(run, stage, pending, store), run.slots)
+    return _then_own(run, stage, _on_slots(run, stage, source))
 
 
 def run_stage_here(run: Run, stage: Stage, source: Source) -> Survivors:
     """Run a stage in this process, in order: for steps that only read and mark rows."""
-    return _run(
+    made = _run(
         run,
         stage,
         source,
         lambda pending, store: (run_here(stage, rows, key, store.shard_path(key)) for key, rows in pending),
         0,
     )
+    return _then_own(run, stage, made)
+
+
+def _on_slots(run: Run, stage: Stage, source: Source) -> Survivors:
+    return _run(run, stage, source, lambda pending, store: _on_dask(run, stage, pending, store), run.slots)
+
+
+def _then_own(run: Run, stage: Stage, survivors: Survivors) -> Survivors:
+    """What a template's own stage lets go on, where one follows this stage."""
+    own = run.own.after(stage.name) if run.own else None
+    return survivors if own is None else Kept(survivors, _on_slots(run, own, survivors))
 
 
 Execute = Callable[[Iterator[Pending], StageStore], Generator[ShardSummary, None, None]]

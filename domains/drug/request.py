@@ -9,7 +9,7 @@ from domains.drug import library, receptors
 from domains.drug.states import StateSettings
 from domains.learning.settings import Learning
 from domains.model import Frozen, absolute_path
-from domains.request import Profile, Request, RunName, Seed
+from domains.request import OwnStage, Profile, Request, RunName, Seed
 
 Alert = Literal["PAINS", "BRENK", "NIH"]
 Engine = Literal["vina", "vina-cli", "gnina", "unidock", "autodock-gpu"]
@@ -22,22 +22,50 @@ class Box(Frozen):
     """The docking box: where poses may be."""
 
     center: tuple[Coordinate, Coordinate, Coordinate] = Field(
-        title="Centre", description="Centre x, y, z in Å", examples=[[16.8, 35.6, 91.1]]
+        title="Centre, Å / 中心（Å）",
+        description="x, y, z in the coordinates of the receptor's file. 受体文件坐标系中的 x、y、z。",
+        examples=[[16.8, 35.6, 91.1]],
     )
     size: tuple[Edge, Edge, Edge] = Field(
-        (22.0, 22.0, 22.0), title="Size", description="Edges x, y, z in Å, 4 to 60 each"
+        (22.0, 22.0, 22.0),
+        title="Edges, Å / 边长（Å）",
+        description="Along x, y, z, 4 to 60 each. 沿 x、y、z 的边长，每边 4 至 60。",
     )
 
 
 class PropertyWindow(Frozen):
     """Limits, both ends included; a molecule outside any of them is filtered."""
 
-    molecular_weight: Range = Field((100.0, 600.0), description="Molecular weight, g/mol")
-    logp: Range = Field((-3.0, 6.5), description="Crippen logP")
-    tpsa: Range = Field((0.0, 160.0), description="Topological polar surface area, Å²")
-    hbd: Range = Field((0, 6), description="Hydrogen-bond donors")
-    hba: Range = Field((0, 12), description="Hydrogen-bond acceptors")
-    rotatable_bonds: Range = Field((0, 12), description="Rotatable bonds")
+    molecular_weight: Range = Field(
+        (100.0, 600.0),
+        title="Molecular weight, g/mol / 分子量（g/mol）",
+        description="The least and the most. 下限与上限。",
+    )
+    logp: Range = Field(
+        (-3.0, 6.5),
+        title="logP / 脂水分配系数 logP",
+        description="Octanol and water, by Crippen's contributions; the least and the most. Crippen 法估算的下限与上限。",
+    )
+    tpsa: Range = Field(
+        (0.0, 160.0),
+        title="Polar surface area, Å² / 极性表面积（Å²）",
+        description="Topological (TPSA); the least and the most. 拓扑极性表面积的下限与上限。",
+    )
+    hbd: Range = Field(
+        (0, 6),
+        title="Hydrogen-bond donors / 氢键供体数",
+        description="The least and the most. 下限与上限。",
+    )
+    hba: Range = Field(
+        (0, 12),
+        title="Hydrogen-bond acceptors / 氢键受体数",
+        description="The least and the most. 下限与上限。",
+    )
+    rotatable_bonds: Range = Field(
+        (0, 12),
+        title="Rotatable bonds / 可旋转键数",
+        description="The least and the most. 下限与上限。",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -50,11 +78,27 @@ class PropertyWindow(Frozen):
 class Search(Frozen):
     """How hard the docking engine looks for each molecule's best pose."""
 
-    exhaustiveness: int = Field(8, ge=1, le=128, description="Independent searches per molecule; time grows with it")
-    max_evals: int = Field(
-        0, ge=0, le=10**9, description="Most scoring evaluations per search; 0 lets the engine decide"
+    exhaustiveness: int = Field(
+        8,
+        ge=1,
+        le=128,
+        title="Exhaustiveness / 搜索强度",
+        description="Independent searches of each molecule; time grows with it. 每个分子的独立搜索次数，耗时随之增加。",
     )
-    n_poses: int = Field(9, ge=1, le=100, description="Most poses kept per molecule")
+    max_evals: int = Field(
+        0,
+        ge=0,
+        le=10**9,
+        title="Evaluations / 打分次数上限",
+        description="Most scoring evaluations of a search; 0 lets the engine decide. 每次搜索的打分次数上限；0 由引擎决定。",
+    )
+    n_poses: int = Field(
+        9,
+        ge=1,
+        le=100,
+        title="Poses / 构象数",
+        description="Most poses kept of each molecule. 每个分子最多保留的构象数。",
+    )
 
 
 FINALISTS_PER_HIT = 2
@@ -92,7 +136,9 @@ class ScreeningRequest(Request):
         20, ge=1, le=1_000, title="Hits / 命中数", description="How many hits the report shows. 报告列出的命中分子数。"
     )
     window: PropertyWindow = Field(
-        PropertyWindow(), title="Property window / 性质窗口", description="Molecules outside are filtered"
+        PropertyWindow(),
+        title="Property window / 性质窗口",
+        description="Molecules outside are filtered. 范围之外的分子会被过滤。",
     )
     exclude_alerts: tuple[Alert, ...] = Field(
         (),
@@ -129,7 +175,9 @@ class ScreeningRequest(Request):
         description="vina comes with ai4s; the others need their program on PATH: vina-cli, gnina, unidock, autodock-gpu. "
         "vina 随 ai4s 安装；其余需要相应程序。",
     )
-    search: Search = Field(Search(), title="Normal search / 精对接设置", description="Settings of the normal dock")
+    search: Search = Field(
+        Search(), title="Normal search / 精对接设置", description="Settings of the normal dock. 精对接的搜索设置。"
+    )
     seeds: int = Field(
         1,
         ge=1,
@@ -151,13 +199,14 @@ class ScreeningRequest(Request):
     )
     admet: bool = Field(
         False,
-        title="ADMET",
+        title="ADMET / ADMET 性质预测",
         description="Predict absorption, distribution, metabolism, excretion and toxicity of the finalists by ADMET-AI's "
         "pretrained models; needs the extra 'admet'. 用 ADMET-AI 预训练模型预测入围分子的 ADMET 性质（需安装 admet 附加组件）。",
     )
     seed: Seed = 42
     profile: Profile = ""
     name: RunName = None
+    own_stage: OwnStage = None
 
     @field_validator("target")
     @classmethod

@@ -31,11 +31,37 @@ PKA_SPREAD = 0.5
 class StateSettings(Frozen):
     """Which states of a molecule are made, and how many at most."""
 
-    stereoisomers: int = Field(4, ge=1, le=64, description="Most stereoisomers of open centres and double bonds")
-    tautomers: int = Field(1, ge=0, le=16, description="0: as drawn; 1: the best-scoring one; more: that many")
-    protomers: int = Field(4, ge=0, le=64, description="Most protonation states of each; 0: as drawn")
-    ph: float = Field(7.4, ge=0, le=14, description="pH at which molecules are protonated")
-    ph_window: float = Field(0.5, ge=0, le=7, description="Half the width of the pH range around it")
+    stereoisomers: int = Field(
+        4,
+        ge=1,
+        le=64,
+        title="Stereoisomers / 立体异构体数",
+        description="Most of them where centres and double bonds are left open. 未指定的手性中心与双键所生成异构体的上限。",
+    )
+    tautomers: int = Field(
+        1,
+        ge=0,
+        le=16,
+        title="Tautomers / 互变异构体数",
+        description="0: as drawn; 1: the best-scoring one; more: that many. 0 按原样；1 取评分最优者；更多则取相应个数。",
+    )
+    protomers: int = Field(
+        4,
+        ge=0,
+        le=64,
+        title="Protonation states / 质子化状态数",
+        description="Most of each; 0: as drawn. 每个结构的质子化状态上限；0 按原样。",
+    )
+    ph: float = Field(
+        7.4, ge=0, le=14, title="pH / 酸碱度 pH", description="At which molecules are protonated. 质子化所处的 pH。"
+    )
+    ph_window: float = Field(
+        0.5,
+        ge=0,
+        le=7,
+        title="pH range / pH 范围",
+        description="How far the pH may be off on either side. pH 向两侧允许的偏差。",
+    )
 
 
 class Made(NamedTuple):

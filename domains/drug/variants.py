@@ -11,7 +11,7 @@ from domains.drug.library import Library, open_library
 from domains.drug.request import Alert, PropertyWindow, ScreeningRequest, Search
 from domains.errors import InvalidRequest
 from domains.model import absolute_path
-from domains.request import Outline, PlannedStage, Profile, Request, RunName, separated
+from domains.request import Outline, OwnStage, PlannedStage, Profile, Request, RunName, separated
 
 # Measured on the dimer of SARS-CoV-2 Mpro: 16 to 18 CPU seconds.
 BUILD_S, REFERENCE_S, COMPARE_S = 18.0, 0.02, 0.1
@@ -60,14 +60,18 @@ class VariantsRequest(Request):
         "组合的独立对接次数，少于 3 次意义不大。",
     )
     window: PropertyWindow = Field(
-        PropertyWindow(), title="Property window / 性质窗口", description="Ligands outside are filtered"
+        PropertyWindow(),
+        title="Property window / 性质窗口",
+        description="Ligands outside are filtered. 范围之外的配体会被过滤。",
     )
     exclude_alerts: tuple[Alert, ...] = Field(
         (),
         title="Excluded alerts / 排除的结构警示",
         description="Structural-alert catalogues that filter a ligand. 命中这些警示的配体会被过滤。",
     )
-    search: Search = Field(Search(), title="Search / 对接设置", description="Settings of every dock")
+    search: Search = Field(
+        Search(), title="Search / 对接设置", description="Settings of every dock. 每次对接的搜索设置。"
+    )
     seed: int = Field(
         42,
         ge=1,
@@ -77,6 +81,7 @@ class VariantsRequest(Request):
     )
     profile: Profile = ""
     name: RunName = None
+    own_stage: OwnStage = None
 
     @field_validator("target")
     @classmethod

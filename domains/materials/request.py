@@ -8,7 +8,7 @@ from domains.errors import InvalidRequest
 from domains.learning.settings import Learning
 from domains.materials import elements
 from domains.materials.prototypes import MOST_ATOMS
-from domains.request import Profile, Request, RunName, Seed
+from domains.request import OwnStage, Profile, Request, RunName, Seed
 
 MOST_FOR_ALL = 10
 Name = Literal["chgnet", "sevennet-l3i5", "emt"]
@@ -75,8 +75,8 @@ class MaterialsRequest(Request):
         0.1,
         ge=0,
         le=1,
-        title="Above the hull / 高于凸包上限",
-        description="eV/atom; a relaxed candidate further above the convex hull ends as unstable. 超过此值视为不稳定。",
+        title="Above the hull, eV/atom / 高于凸包上限（eV/原子）",
+        description="A relaxed candidate further above the convex hull ends as unstable. 超过此值视为不稳定。",
     )
     phonons: int = Field(
         15,
@@ -92,6 +92,7 @@ class MaterialsRequest(Request):
     seed: Seed = 42
     profile: Profile = ""
     name: RunName = None
+    own_stage: OwnStage = None
 
     @model_validator(mode="before")
     @classmethod

@@ -7,7 +7,7 @@ import yaml
 from click.testing import CliRunner
 
 from flows.cli import main
-from tests.flows.screen import TABLES, ai4s, options, request
+from tests.flows.screen import ai4s, options
 
 
 def invoke(*words):
@@ -67,7 +67,7 @@ def test_a_wrong_request_file_names_the_field(text, message, tmp_path, monkeypat
 def test_a_template_is_a_request_with_the_defaults_and_help():
     from domains.drug.request import ScreeningRequest
 
-    text = invoke("template", "drug-screening").output
+    text = invoke("template", "show", "drug-screening").output
     content = yaml.safe_load(text)
     assert content.pop("pipeline") == "drug-screening"
     assert ScreeningRequest.model_validate(content) == ScreeningRequest()
@@ -109,23 +109,6 @@ def test_a_named_server_that_does_not_answer_is_said(tmp_path):
     assert "PREFECT_API_URL = 'http://127.0.0.1:9/api': no Prefect server answers there" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "runs").exists()
-
-
-def test_a_run_from_a_yaml_file_to_report_and_resume(prefect_api, tmp_path):
-    content = {"pipeline": "drug-screening", **request(tmp_path, name="mine")}
-    (tmp_path / "r.yaml").write_text(yaml.safe_dump(content))
-    runs = tmp_path / "runs"
-    done = ai4s("run", str(tmp_path / "r.yaml"), "--json", runs=runs, api=prefect_api, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
-    assert len(result["hits"]) == 3
-    assert "Screening 14 of the 14 records of mine.smi against pocket" in done.stderr
-    tables = {name: (runs / "mine" / name).read_bytes() for name in TABLES}
-    assert ai4s("report", "mine", runs=runs).stdout.strip() == result["report"]
-    assert "finished" in ai4s("runs", runs=runs).stdout
-    again = ai4s("resume", "mine", "--json", runs=runs, api=prefect_api)
-    assert json.loads(again.stdout) == result
-    assert {name: (runs / "mine" / name).read_bytes() for name in TABLES} == tables
 
 
 def test_a_changed_request_under_the_same_name_is_refused_without_a_traceback(prefect_api, tmp_path):
