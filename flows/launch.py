@@ -86,7 +86,7 @@ def execute(pipeline: Pipeline, request: Any) -> dict[str, Any]:
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     profile, topologies = place_of(request)
     checked = pipeline.check(request)
-    name = run_name(pipeline.name, checked.label, request)
+    name = run_name(pipeline.name, checked, request)
     url, wait = _prefect_server()
     with console.status("Starting the Prefect server ..."):
         open_store(pipeline.name, request, checked).close()

@@ -66,7 +66,8 @@ class OwnServer:
             self.process.wait()
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
+    """End this process, at once, when its parent is gone: run in a thread."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(0)
@@ -76,7 +77,7 @@ def serve(parent: int, port: int) -> None:
     """Serve Prefect's API and pages on this machine for as long as the parent lives."""
     import uvicorn
 
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     uvicorn.run(
         "prefect.server.api.server:create_app",
         factory=True,
