@@ -3,7 +3,7 @@
 import re
 
 from agent.calibration import Calibration
-from agent.estimate import Estimate, estimate
+from agent.estimate import SMALL, Estimate, estimate
 from agent.facts import RunFacts
 from agent.models.chips import chips_of
 from agent.models.choice import Wish
@@ -15,7 +15,7 @@ from agent.plan import Plan
 from agent.plan_words import basis, where
 from agent.proposal import Ground
 from agent.slots.extract import extract
-from agent.stages import key_of
+from agent.stages import key_of, title_of
 from agent.text import normalise
 from agent.wording import duration, durations, figure, joined, span
 
@@ -90,13 +90,14 @@ def what_if(text: str, plan: Plan, ground: Ground) -> Words:
             zh="多少张卡？例如：如果只有一半的卡呢，如果有 8 张卡呢。",
         )
     most = ground.hub.chips
-    if chips > most:
-        return Words(
-            en=f"{ground.hub.name} has {most:,} chips, not {chips:,}.",
-            zh=f"{ground.hub.name} 只有 {most:,} 张卡，没有 {chips:,} 张。",
-        )
+    only = Words(
+        en=f"{ground.hub.name} has {most:,} chips, not {chips:,}.",
+        zh=f"{ground.hub.name} 只有 {most:,} 张卡，没有 {chips:,} 张。",
+    )
+    if chips > most > SMALL:
+        return only
     then = estimate(plan, ground.hub, ground.calibration, ground.machine, chips)
-    parts = [_compared(now, then)]
+    parts = [_compared(now, then), *([only] if chips > most else ())]
     if chips > now.chips:
         parts.append(_limits(plan))
     parts += [where(then.hub, then.placement)] if then.placement else []
@@ -138,8 +139,9 @@ def how_is(facts: RunFacts, calibration: Calibration, machine: str) -> Words:
     en = f"{facts.run} is {'running' if facts.state == 'running' else 'stopped'}: {len(done)} of {len(facts.planned)} planned stages have results"
     zh = f"{facts.run} {'正在运行' if facts.state == 'running' else '已停止'}：计划的 {len(facts.planned)} 个阶段中 {len(done)} 个已有结果"
     if last:
-        en += f", the last is {last.name} ({last.ok:,} of {last.rows:,} rows go on)"
-        zh += f"，最近的是 {last.name}（{last.rows:,} 行中 {last.ok:,} 行通过）"
+        named = title_of(facts.pipeline, last.name)
+        en += f", the last is “{named.en}” ({last.ok:,} of {last.rows:,} rows go on)"
+        zh += f"，最近的是「{named.zh}」（{last.rows:,} 行中 {last.ok:,} 行通过）"
     en += f"; {figure(taken)} chip-seconds so far, about {wait.en} left."
     zh += f"；已用 {figure(taken)} 芯片·秒，约剩 {wait.zh}。"
     if facts.state == "stopped":
@@ -181,10 +183,13 @@ def _funnel(facts: RunFacts) -> Words:
     came = facts.done[0].rows if facts.done else 0
     if not ended:
         return Words(en=f"{came:,} came in, and none ended on the way.", zh=f"输入 {came:,} 个，途中没有淘汰。")
-    parts = [f"{count:,} {outcome} ({stage})" for count, outcome, stage in sorted(ended, reverse=True)[:4]]
-    said = ", ".join(parts)
+    most = [
+        (count, outcome, title_of(facts.pipeline, stage)) for count, outcome, stage in sorted(ended, reverse=True)[:4]
+    ]
+    en = ", ".join(f"{count:,} {outcome} ({stage.en})" for count, outcome, stage in most)
+    zh = "，".join(f"{count:,} {outcome}（{stage.zh}）" for count, outcome, stage in most)
     return Words(
-        en=f"{came:,} came in; most that ended on the way: {said}.", zh=f"输入 {came:,} 个；途中结束最多的：{said}。"
+        en=f"{came:,} came in; most that ended on the way: {en}.", zh=f"输入 {came:,} 个；途中结束最多的：{zh}。"
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -12,8 +13,11 @@ from agent.resource import read_data
 from agent.slots.model import Property
 from domains.drug.library import SHIPPED, open_library
 from domains.errors import InvalidRequest
+from domains.materials.conductors import CONDUCTORS
 from domains.model import absolute_path
 from domains.templates import Pipeline
+
+ELEMENT = re.compile("[A-Z][a-z]?")
 
 
 class Value(NamedTuple):
@@ -115,6 +119,44 @@ def smiles(given: tuple[str, ...], pipeline: Pipeline, field: str) -> Value:
     )
 
 
+def conductors(given: tuple[str, ...], pipeline: Pipeline, field: str) -> Value:
+    """The known superconductors that hold all of these elements; none is made up."""
+    found = tuple(name for name in CONDUCTORS if {*given} <= {*ELEMENT.findall(name)})
+    elements = ", ".join(given)
+    if found:
+        note = Words(en=f"the superconductors known here with {elements}", zh=f"此处已知的含 {elements} 的超导体")
+        return Value(found, note)
+    names = ", ".join(CONDUCTORS)
+    problem = Words(
+        en=f"no superconductor with {elements} is known here ({names} are): give crystals as {field}=FOLDER",
+        zh=f"此处没有含 {elements} 的已知超导体（有 {names}）：请以 {field}=文件夹 给出晶体",
+    )
+    return Value(None, problem=problem)
+
+
+def own_files(given: str, pipeline: Pipeline, field: str) -> Value:
+    """Data that do not come with ai4s: they must be given as files, and nothing stands in for them."""
+    problem = Words(
+        en=f"{given} does not come with ai4s: download it and give the files as {field}=FILE",
+        zh=f"ai4s 不含 {given}：请下载后以 {field}=文件 给出",
+    )
+    return Value(None, problem=problem)
+
+
+def cmip(given: tuple[str, ...], pipeline: Pipeline, field: str) -> Value:
+    """The first variable under its name in CMIP."""
+    names = read_data("pipelines")["cmip"]
+    first = next((names[one] for one in given if one in names), None)
+    if first:
+        return Value(first)
+    said, here = ", ".join(given), ", ".join(names.values())
+    problem = Words(
+        en=f"{said} cannot be downscaled here; {here} can: give one as {field}=NAME",
+        zh=f"此处不能对 {said} 降尺度；可用：{here}，请以 {field}=名称 给出",
+    )
+    return Value(None, problem=problem)
+
+
 def engine(given: str, pipeline: Pipeline, field: str) -> Value:
     """The pipeline's engine behind a model's name."""
     choices = [one for one in get_args(pipeline.request.model_fields[field].annotation) if isinstance(one, str)]
@@ -127,8 +169,9 @@ def engine(given: str, pipeline: Pipeline, field: str) -> Value:
         ),
         named,
     )
-    if found in choices:
-        return Value(found)
+    of_family = [one for one in choices if one.startswith(f"{named}-")]
+    if found in choices or len(of_family) == 1:
+        return Value(found if found in choices else of_family[0])
     here = ", ".join(choices)
     return Value(
         None,
@@ -165,5 +208,8 @@ READERS: dict[str, Callable[[Any, Pipeline, str], Value]] = {
     "molecules": molecules,
     "smiles": smiles,
     "engine": engine,
+    "conductors": conductors,
+    "own_files": own_files,
+    "cmip": cmip,
     "window": window,
 }

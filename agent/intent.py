@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from agent.catalogue import OUT_OF_SCOPE, templates
-from agent.recogniser import recogniser
+from agent.recogniser import Scores, recogniser
 from agent.resource import read_data
 from agent.slots.extract import Extraction
 
@@ -33,14 +33,28 @@ class Guess:
     reasons: tuple[str, ...]
 
 
+def _totals(text: str, cued: Mapping[str, list[str]], votes: Mapping[tuple[str, str], float]) -> Scores:
+    """How much speaks for each intent, in the order of the recogniser."""
+    intents = recogniser().intents
+    said = [CUE * min(len(cued[one]), MOST_CUES) + SLOT * _vote(one, votes) for one in intents]
+    return (
+        SOUND * recogniser().scores(text) + said + DECIDED * np.array([_decided(one, text.lower()) for one in intents])
+    )
+
+
+def likely(text: str, found: Extraction, count: int) -> list[str]:
+    """The workflows that most speaks for, best first."""
+    total = _totals(text, _cues(text.lower()), _votes(found))
+    ranked = (recogniser().intents[at] for at in np.argsort(-total, kind="stable"))
+    return [one for one in ranked if not one.startswith(OUT_OF_SCOPE)][:count]
+
+
 def guess(text: str, found: Extraction) -> Guess:
     """The intent of a normalised text with its slots."""
     intents = recogniser().intents
-    sound = SOUND * recogniser().scores(text)
     cued = _cues(text.lower())
     votes = _votes(found)
-    total = sound + np.array([CUE * min(len(cued[one]), MOST_CUES) + SLOT * _vote(one, votes) for one in intents])
-    total += DECIDED * np.array([_decided(one, text.lower()) for one in intents])
+    total = _totals(text, cued, votes)
     order = np.argsort(-total, kind="stable")
     best, second = intents[order[0]], intents[order[1]]
     spread = np.exp(total - total.max())
@@ -73,11 +87,11 @@ def _decided(intent: str, text: str) -> bool:
 
 @cache
 def _by_name() -> dict[str, dict[str, dict[str, float]]]:
-    """For properties, data sets and models: what each name votes for."""
+    """For properties, applications, data sets and models: what each name votes for."""
     data = read_data("evidence")
     return {
         kind: {name: group["votes"] for group in data[kind] for name in group["names"]}
-        for kind in ("properties", "datasets", "models")
+        for kind in ("properties", "applications", "datasets", "models")
     }
 
 
@@ -88,10 +102,11 @@ def _votes(found: Extraction) -> dict[tuple[str, str], float]:
     for slot, given in read_data("evidence")["slots"].items():
         if slot in slots or slot in found.marks:
             votes |= {(slot, where): weight for where, weight in given.items()}
-    # With a target, a limit on a property narrows what is docked; it is not what is asked for.
-    limits = ("<", ">", "between") if "targets" in slots else ()
+    # With a target or a molecule to start from, a limit on a property narrows what is made; it is not what is asked for.
+    limits = ("<", ">", "between") if {"targets", "molecules", "smiles"} & slots.keys() else ()
     named = {
         "properties": [one.name for one in slots.get("properties", ()) if one.op not in limits],
+        "applications": [slots[slot] for slot in ("application",) if slot in slots],
         "datasets": [slots[slot] for slot in ("dataset",) if slot in slots],
         "models": list(slots.get("models", ())),
     }

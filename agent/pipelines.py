@@ -21,6 +21,7 @@ class Route(Frozen):
     laptop: dict[str, Any] = Field(default_factory=dict)
     shows: tuple[str, ...] = ()
     models: dict[str, str] = Field(default_factory=dict)
+    meant: tuple[str, ...] = ()
     remarks: dict[str, Words] = Field(default_factory=dict)
 
 

@@ -19,11 +19,21 @@ FROM = {
 def as_markdown(proposed: Proposed) -> str:
     """All plans of a sentence, in their order."""
     zh = proposed.chinese
-    parts = [f"> {_plain(proposed.text)}"]
+    parts = [f"> {_plain(proposed.text)}", _plain(helped(proposed))]
     many = len(proposed.proposals) > 1
     for number, proposal in enumerate(proposed.proposals, 1):
         parts.append(proposal_markdown(proposal, number if many else 0, chinese=zh))
     return "\n\n".join(part for part in parts if part)
+
+
+def helped(proposed: Proposed) -> str:
+    """What a language model added to the reading, or why it did not; nothing where none was asked."""
+    said, zh = proposed.reading.help, proposed.chinese
+    if said is None:
+        return ""
+    if zh:
+        return f"语言模型 {said.model}：{said.words.zh}" + ("。" if said.used else "；按离线规则理解。")
+    return f"Language model {said.model}: {said.words.en}" + ("." if said.used else "; read by the offline rules.")
 
 
 def proposal_markdown(proposal: Proposal, number: int = 0, *, chinese: bool) -> str:

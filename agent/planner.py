@@ -63,7 +63,7 @@ class _Filled:
         self.notes: dict[str, Words] = {}
         self.problems: dict[str, Words] = {}
         given = {name: value for name in Slots.model_fields if (value := getattr(slots, name)) is not None}
-        self.unused = tuple(name for name in given if name not in way.slots and name not in bounds())
+        self.unused = tuple(name for name in given if name not in {*way.slots, *way.meant, *bounds()})
         for slot, spec in way.slots.items():
             if slot in given:
                 self._take(spec, given[slot])

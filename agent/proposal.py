@@ -1,6 +1,6 @@
 """A sentence as it would be carried out: for each of its tasks a plan with its cost and what keeps it from running."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent.calibration import Calibration
@@ -68,13 +68,15 @@ class Ground(Frozen):
     busy: bool = False
 
 
-def propose(text: str, ground: Ground, changes: Mapping[str, Any] | None = None) -> Proposed:
+def propose(
+    text: str, ground: Ground, changes: Mapping[str, Any] | None = None, reader: Callable[[str], Reading] = read
+) -> Proposed:
     """Read a sentence and plan its tasks, in their order; changes are of the first task that has a plan.
 
     Raises:
         InvalidRequest: a change names no field, or a value that does not fit.
     """
-    reading = read(text)
+    reading = reader(text)
     found: list[Proposal] = []
     left = dict(changes or {})
     for task in reading.tasks or (reading,):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from agent.models.schema import Words
 from agent.questions import refusal
 from agent.quoting import attacks, own_words
 from agent.resource import read_data
@@ -13,8 +14,17 @@ from agent.spelling import correct
 from agent.task import Task, tasks_of
 from agent.text import is_chinese, normalise
 from agent.verdict import Decision, Verdict, hold, strictest
+from domains.model import Frozen
 
 LONGEST = 4000  # characters of a request; what comes after is not read
+
+
+class Help(Frozen):
+    """What a language model added to a reading, or why it added nothing."""
+
+    model: str
+    used: bool
+    words: Words
 
 
 class Reading(Task):
@@ -24,6 +34,7 @@ class Reading(Task):
     decision: Decision = Decision.ALLOW
     reviewer: str | None = None
     tasks: tuple[Task, ...] = ()
+    help: Help | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: slots that are not there are left out, the open ends of a period or limit are null."""
@@ -55,11 +66,16 @@ def read(text: str) -> Reading:
     tasks = tasks_of(correct(own.text), chinese=chinese)
     if "injection" in own.flags and not tasks[0].has_substance:
         return _refused(own.flags, own.flags, chinese=chinese)
-    verdict = strictest([verdict, *_candidates(tasks), *_approval(tasks)])
+    return reading_of(tasks, own.flags, verdict)
+
+
+def reading_of(tasks: Sequence[Task], flags: Sequence[str], of_text: Verdict) -> Reading:
+    """The reading of these tasks, after the screen of what they carry; ``of_text`` is the verdict on the request's words."""
+    verdict = strictest([of_text, *_candidates(tasks), *_approval(tasks)])
     held = ("needs_approval",) if verdict.decision is Decision.HOLD else ()
     return Reading(
         **{name: getattr(tasks[0], name) for name in Task.model_fields},
-        flags=tuple(dict.fromkeys((*own.flags, *verdict.flags, *held))),
+        flags=tuple(dict.fromkeys((*flags, *verdict.flags, *held))),
         decision=verdict.decision,
         reviewer=verdict.reviewer,
         tasks=tuple(tasks),

@@ -1,5 +1,6 @@
 """Dotted paths into a request: read, written, and named in both languages."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
@@ -8,6 +9,8 @@ from pydantic import BaseModel, ValidationError
 from agent.models.schema import Words
 from domains.errors import InvalidRequest, closest
 from domains.model import Frozen
+
+NAMED = re.compile(r"(\w+) = (.+?)(?:: | (?=is |are ))(.+)", re.DOTALL)
 
 
 def at(content: Mapping[str, Any], path: str) -> Any:
@@ -66,6 +69,8 @@ def checked(model: type[Frozen], content: Mapping[str, Any]) -> Frozen:
             message, valid = "unknown field", ", ".join(near or names)
         else:
             valid = ""
+        if not path and (named := NAMED.match(message)) and named[1] in model.model_fields:
+            raise InvalidRequest(named[1], named[2], named[3]) from None  # a rule between fields says itself which
         raise InvalidRequest(path or "request", first.get("input") if path else dict(content), message, valid) from None
 
 

@@ -18,6 +18,12 @@ def key_of(pipeline: str, stage: str) -> str:
     return max(wild, key=len, default=stage)
 
 
+def title_of(pipeline: str, stage: str) -> Words:
+    """What a stage is called in both languages."""
+    key = key_of(pipeline, stage)
+    return _title(read_data("stages").get(pipeline, {}).get(key), stage, key)
+
+
 def graph(pipeline: str, planned: Sequence[Planned]) -> tuple[Stage, ...]:
     """The stages with their inputs, outputs and predecessors, in the order of the pipeline."""
     made: list[Stage] = []

@@ -50,7 +50,7 @@ def tasks_of(text: str, *, chinese: bool) -> list[Task]:
     whole = guess(text, found)
     parts = [] if whole.intent.startswith(("ops.", OUT_OF_SCOPE)) else _separate(text)
     if len(parts) < 2:
-        return [_task(text, found, whole, chinese=chinese, follows=False)]
+        return [task_of(text, found, whole, chinese=chinese, follows=False)]
     tasks: list[Task] = []
     for part, its_guess in parts:
         its = extract(part)
@@ -58,7 +58,7 @@ def tasks_of(text: str, *, chinese: bool) -> list[Task]:
             its.slots["dry_run"] = True
         # What follows a task of the same domain works on what that leaves.
         follows = templates()[its_guess.intent].domain in {task.domain for task in tasks}
-        tasks.append(_task(part, its, its_guess, chinese=chinese, follows=follows))
+        tasks.append(task_of(part, its, its_guess, chinese=chinese, follows=follows))
     return tasks
 
 
@@ -79,7 +79,7 @@ def _separate(text: str) -> list[tuple[str, Guess]]:
     return guesses if len({one.intent for _, one in guesses}) > 1 else []
 
 
-def _task(text: str, found: Extraction, best: Guess, *, chinese: bool, follows: bool) -> Task:
+def task_of(text: str, found: Extraction, best: Guess, *, chinese: bool, follows: bool) -> Task:
     """One task: its slots, and whether enough is known to plan it."""
     useful = len(found.slots.keys() - LITTLE)
     if best.total < UNKNOWN + 1 and not best.cues and not found.slots and VAGUE.search(text):

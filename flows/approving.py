@@ -11,9 +11,10 @@ from agent.plan_words import proposal_markdown
 from agent.proposal import Ground, Proposal
 from agent.settings import at
 from domains.errors import InvalidRequest, closest
+from domains.fields import leaves
 from domains.templates import pipeline
 from flows.proposing import changed, verified, within
-from flows.requests import leaves, parsed
+from flows.requests import parsed
 
 YES = ("y", "yes", "是", "好", "运行")
 

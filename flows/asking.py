@@ -53,12 +53,14 @@ def _proposed(text: str, profile: str, settings: tuple[str, ...]) -> "tuple[Prop
     found, on = proposed(text, profile=profile)
     if not settings:
         return found, on
+    from agent.proposal import propose
     from flows.approving import change
 
     first = next((one.plan for one in found.proposals if one.plan), None)
     if first is None:
         raise InvalidRequest("set", settings[0], "there is no plan to change", "a request that can be planned")
-    return proposed(text, on, dict(change(one, first.pipeline) for one in settings))
+    changes = dict(change(one, first.pipeline) for one in settings)
+    return propose(text, on, changes, lambda _: found.reading), on
 
 
 def _is_question(found: "Proposed") -> bool:
@@ -80,7 +82,9 @@ def _said(found: "Proposed", on: "Ground") -> str:
     if _is_question(found):
         words = answer(found.text, reading, on)
         return words.zh if chinese else words.en
-    return reading.question or ""
+    from agent.plan_words import helped
+
+    return "\n".join(filter(None, (reading.question, helped(found))))
 
 
 def _show(found: "Proposed") -> None:
@@ -125,8 +129,9 @@ def _tell(result: dict[str, Any], *, chinese: bool) -> None:
         if one.run == result["run"]:
             predicted, taken = one.totals
             tell(
-                f"预计 {predicted:,.0f} 芯片·秒，实测 {taken:,.0f}；以后的估计会据此修正。"
+                f"预计 {predicted:,.0f} 芯片·秒，实测 {taken:,.0f}（本机核按 CPU 时间计）；以后的估计会据此修正。"
                 if chinese
-                else f"Planned {predicted:,.0f} chip-seconds, measured {taken:,.0f}; the next estimate learns from it."
+                else f"Planned {predicted:,.0f} chip-seconds, measured {taken:,.0f} (CPU time where chips are cores here); "
+                "the next estimate learns from it."
             )
     tell(f"{'报告' if chinese else 'Report'}   {result['report']}")

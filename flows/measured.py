@@ -53,10 +53,11 @@ def calibration() -> Calibration:
     return found
 
 
-def measure(folder: Path, *, cpu: bool = False) -> Ran | None:
+def measure(folder: Path, *, cpu: bool | None = None) -> Ran | None:
     """What a finished run was predicted to take and took; None where its files do not say.
 
-    ``cpu`` counts CPU seconds and not those for which chips were held: what others on this machine take is not in them.
+    ``cpu`` counts CPU seconds and not those for which chips were held; unless it is said, where the chips are cores of
+    this machine. Others use those too: a run was seen to hold them twenty times as long as it worked.
     """
     try:
         plan, sessions = _json(folder / "plan.json"), _json(folder / "provenance.json")["sessions"]
@@ -65,6 +66,7 @@ def measure(folder: Path, *, cpu: bool = False) -> Ran | None:
     except (OSError, ValueError, KeyError, Refused):
         return None
     name, planned = plan["pipeline"], plan["stages"]
+    cpu = _shared(sessions) if cpu is None else cpu
     held = {stage: [one for one in shards if one.place != HERE] for stage, shards in stages.items()}
     chips = max(1, len({one.place for shards in held.values() for one in shards}))
     predicted: dict[str, float] = {}
@@ -80,6 +82,9 @@ def measure(folder: Path, *, cpu: bool = False) -> Ran | None:
             taken[key] = taken.get(key, 0.0) + sum(one.cpu_s if cpu else one.wall_s for one in shards)
     whole = ended - datetime.fromisoformat(sessions[0]["started"]).timestamp()
     at_work = _union((one.started, one.ended) for shards in held.values() for one in shards)
+    time_held = sum(one.wall_s for shards in held.values() for one in shards)
+    # Its start is taken to have waited for others by as much as its stages did.
+    waited = min(1.0, sum(taken.values()) / time_held) if cpu and time_held else 1.0
     return Ran(
         run=folder.name,
         pipeline=name,
@@ -89,8 +94,13 @@ def measure(folder: Path, *, cpu: bool = False) -> Ran | None:
         measured=taken,
         rows=sum(stage["rows"] for stage in planned),
         bytes=sum(_bytes(one["traffic"]) for one in sessions if "traffic" in one) or None,
-        start_s=max(0.0, whole - at_work) if len(sessions) == 1 else None,
+        start_s=waited * max(0.0, whole - at_work) if len(sessions) == 1 else None,
     )
+
+
+def _shared(sessions: list[dict[str, Any]]) -> bool:
+    """Whether a run's chips were cores of this machine, in every session."""
+    return all(one["profile"].startswith(("laptop", "emulated")) for one in sessions)
 
 
 def facts(run: str) -> RunFacts:

@@ -1,11 +1,13 @@
 """What the terminal and the Prefect page share: ground for estimates, checks before approval, and what is noted of it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from agent.estimate import Estimate
 from agent.plan import NoPlan, Plan
 from agent.planner import Changes, plan_of
 from agent.proposal import Ground, Proposal, Proposed, checked_problem, costed
+from agent.read import Reading, read
 from cluster.launch import resolve
 from domains.errors import InvalidRequest
 from domains.templates import Pipeline, pipeline
@@ -26,6 +28,18 @@ def ground(profile: str = "", hub: str = "") -> Ground:
     where = profile or Settings().profile
     topology = load(hub) if hub else max(map(resolve, where.split("+")), key=lambda one: one.chips)
     return Ground(hub=topology, calibration=calibration(), machine=this_machine(), busy=bool(hub))
+
+
+def reader() -> Callable[[str], Reading]:
+    """The offline rules, with a language model's help where one is set up."""
+    settings = Settings()
+    if not settings.llm_url:
+        return read
+    from agent.assisted import read_with
+    from agent.language_model import endpoint
+
+    url, name, key = settings.llm_url, settings.llm_model, settings.llm_key.get_secret_value()
+    return lambda text: read_with(text, name, lambda: endpoint(url, name, key))
 
 
 def request_of(plan: Plan, profile: str = "") -> tuple[Pipeline, Any]:

@@ -19,10 +19,10 @@ def proposed(
         from agent.proposal import propose  # here: it brings RDKit and the trained recogniser
     except ModuleNotFoundError as error:
         raise InvalidRequest("request", text, f"{error.name} is not installed", "pip install 'ai4s[agent]'") from None
-    from flows.proposing import ground
+    from flows.proposing import ground, reader
 
     on = on or ground(profile, hub)
-    return propose(text, on, changes), on
+    return propose(text, on, changes, reader()), on
 
 
 def plan_one(text: str, hub: str = "", on: "Ground | None" = None) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def show(text: str, hub: str = "") -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from agent.plan_words import as_markdown
+    from agent.plan_words import as_markdown, helped
 
     found, _ = proposed(text, hub=hub)
     row = found.reading.as_dict()
@@ -61,6 +61,8 @@ def show(text: str, hub: str = "") -> None:
         click.echo(f"  {name}: {json.dumps(value, ensure_ascii=False)}")
     if row["question"]:
         click.echo(row["question"])
+        if words := helped(found):
+            click.echo(words)
     if any(one.plan or one.none for one in found.proposals):
         Console().print(Markdown(as_markdown(found)))
 

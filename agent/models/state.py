@@ -63,11 +63,18 @@ def _potential(name: str, package: str) -> Callable[[], str]:
     return missing
 
 
+def _jcm() -> str:
+    from domains.climate.gcm import state
+
+    return state()
+
+
 ENGINES: Mapping[str, Callable[[], str]] = {
     "vina": _vina,
     **{name: _docking(name) for name in ("vina-cli", "gnina", "unidock", "autodock-gpu")},
     "admet": _admet,
     "boltz-2": _boltz,
+    "jcm": _jcm,
     "chgnet": _potential("chgnet", "chgnet"),
     "sevennet-l3i5": _potential("sevennet-l3i5", "sevenn"),
     "emt": _potential("emt", "ase"),

@@ -11,6 +11,8 @@ ENGLISH_ELEMENTS = {name: symbol for symbol, names in read_data("elements").item
 NONMETALS = frozenset(("H", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I", "Se", "He", "Ne", "Ar", "Kr", "Xe"))
 ADSORBATES = "CO2|CO|N2|H2O|H2|O2|NO2|NO|NH3|CH4|CH3OH|OH|H2S|SO2"
 UPPER_CASE_FORMULAS = frozenset(("BN", "WC", "VN", "VC", "KF", "KI", "UN", "BP", "UC"))
+SUPERCONDUCTING = r"superconduct|electron.phonon|allen.dynes|(?<![a-z\-])tc(?![a-z\-])|超导|电声"
+ELEMENTAL = "Al|Cd|Ga|Hf|Hg|Ir|La|Mo|Nb|Os|Pb|Re|Ru|Sn|Ta|Th|Ti|Tl|V|Zn|Zr"  # that superconduct at ambient pressure
 NOT_FORMULAS = frozenset(("NaN", "CoV", "InS"))
 
 _SYMBOL = "(?:" + "|".join(sorted(ELEMENTS, key=len, reverse=True)) + ")"
@@ -65,7 +67,7 @@ def _heavy_atoms(token: str) -> int:
 def take_excluded(sentence: Sentence) -> list[str]:
     """Elements that must not be there: lead-free, without Co, 无铅, 不含铅和镉."""
     found: list[str] = []
-    after = rf"(?:\b(?:without|no|excluding|exclude|avoid(?:ing)?|free of|not containing)\s+(?:any\s+)?|(?:不要含|不能含|不含有?|不要|无|去|排除|避免)\s*(?:有)?)({_LIST})(?!\w*[a-z])"
+    after = rf"(?:\b(?:without|no|(?:don't|do not|doesn't|must not) (?:want|use|include|need|contain)|excluding|exclude|avoid(?:ing)?|free of|not containing)\s+(?:any\s+)?|(?:不要含|不能含|不含有?|不要|无|去|排除|避免)\s*(?:有)?)({_LIST})(?!\w*[a-z])"
     for match in sentence.take_all(rf"({_ANY})-free\b"):
         found += elements_in(match[1])
     for match in sentence.take_all(after):
@@ -82,10 +84,10 @@ def take_system(sentence: Sentence) -> list[str]:
             sentence.blank(match.start(), match.end())
             return list(dict.fromkeys(found))
     listed = rf"(?<![A-Za-z0-9\-])({_ANY}(?:\s*(?:,|、|and|和|与|及|/|-)\s*(?:and\s+)?{_ANY})+)(?![A-Za-z0-9])"
-    held = rf"(?:\b(?i:containing|contains|made of)\s+|包?含有?(?!量))\s*({_LIST})(?![A-Za-z0-9\-])|({_ANY})-(?i:containing|bearing|based)\b"
+    held = rf"(?:\b(?i:containing|contains|made of)\s+|包?含有?(?!量))\s*({_LIST})(?![A-Za-z0-9\-])|({_ANY})-(?i:containing|bearing|based)\b|([{_HAN}])基(?![础本于因])|\b(?i:with)\s+({_LIST})\s+(?i:in (?:them|it|there))\b|({_LIST})\s+(?i:only|alone)\b"
     if named := re.search(held, sentence.rest):
         sentence.blank(named.start(), named.end())
-        return elements_in(named[1] or named[2])
+        return elements_in(next(group for group in named.groups() if group))
     for pattern in (listed, rf"([{_HAN}]{{2,}})"):
         for match in re.finditer(pattern, sentence.rest):
             found = elements_in(match[1])
@@ -117,6 +119,20 @@ def take_formulas(sentence: Sentence) -> list[str]:
             found.append(match[1])
             sentence.blank(match.start(), match.end())
     return list(dict.fromkeys(found))
+
+
+def take_conductors(sentence: Sentence) -> list[str]:
+    """Elements and compounds, gases among them, where a sentence speaks of superconductivity."""
+    if not re.search(SUPERCONDUCTING, sentence.text, re.IGNORECASE):
+        return []
+    found: list[tuple[int, str]] = []
+    for match in sentence.take_all(FORMULA):
+        if re.search(r"\d|[a-z]", match[1]):
+            found.append((match.start(), match[1]))
+    named = rf"(?<![A-Za-z0-9\-])(?:{ELEMENTAL}|(?i:{_ENGLISH}))(?![A-Za-z0-9\-])"
+    han = rf"(?<![^\s,、和与及对算看测查])[{_HAN}](?=[\s,、和与及的真会能有是]|单质|金属|$)"
+    found += [(match.start(), _symbol(match[0])) for match in sentence.take_all(f"{named}|{han}")]
+    return list(dict.fromkeys(name for _, name in sorted(found)))
 
 
 def is_solid(formula: str) -> bool:

@@ -35,6 +35,10 @@ def take_counts(sentence: Sentence) -> dict[str, Any]:
 
 PATTERNS = {
     "top_k": (
+        rf"\b(?:top(?:[_ ]?[kn])?|keep|best)\s*[:=]\s*(?:top\s*)?({NUMBER})",
+        rf"(?:保留|取|留|输出)\s*[:=]\s*(?:前\s*)?({NUMBER})",
+        rf"\b(?:shortlist|pick|retain)\s+(?:of\s+)?(?:the\s+)?(?:best\s+)?({NUMBER})(?!\s*(?:%|percent))",
+        rf"(?:入围|入选|保留|留下)\s*({NUMBER})\s*(?:个|名|种|条)",
         rf"\btop[-\s]?(?:scoring\s|ranked\s)?({NUMBER})",
         rf"\b(?:best|strongest|highest[- ]scoring)\s+(?:scoring\s+)?({NUMBER})",
         rf"\b({NUMBER})\s+(?:best|top|strongest|tightest|highest[- ]scoring)\b",
@@ -44,12 +48,14 @@ PATTERNS = {
     "replicas": (
         rf"({NUMBER})\s+(?:independent\s+)?(?:replicas?|replicates?|repeats?|repetitions?)\b",
         rf"({NUMBER})\s*(?:次|个)?(?:独立)?(?:重复|副本|平行)",
+        r"(?<=[,;])\s*[x×]\s?(\d{1,2})(?=\s*(?:$|[,.;]))",
         rf"重复\s*({NUMBER})\s*次",
     ),
     "members": (
         rf"({NUMBER})[-\s]?(?:ensemble\s+)?members?\b",
         rf"({NUMBER})\s*个?\s*(?:集合|集成)?\s*成员",
         rf"ensemble of\s+({NUMBER})",
+        rf"(?:\b(?:ensemble\s+)?members?|(?:集合|集成)?成员数?)\s*[:=]\s*({NUMBER})",
     ),
     "shots": (
         rf"({NUMBER})\s*(?:□+\s*)?(?:plasma\s+)?(?:shots?|discharges?|pulses)\b",
@@ -72,8 +78,9 @@ def _candidates(sentence: Sentence) -> dict[str, Any]:
     patterns = (
         rf"({COUNT})\s*(?:-\s*)?{WORDS}{NOUN}\b",
         rf"({COUNT})\s*{HAN}{HAN_NOUN}",
+        rf"\b(?:n|num(?:ber)?|count|how many|size|samples?)\s*[:=]\s*({COUNT})",
         rf"(?:candidates?|compounds?|molecules?|候选数?|化合物库|数量|规模)\s*(?:of|:|=|大约|大概|约|有|为|is|are)*\s*({NUMBER})(?:\s*(?:个|种|条|级))?",
-        rf"(?:最多|至多|大约|大概|约|一共|共|筛选?|挑|生成)\s*({NUMBER})\s*(?:个|种|条|级)",
+        rf"(?:最多|至多|大约|大概|约|一共|共|筛选?|挑|生成|(?<![未将近以从往后历])来|整|搞|弄)\s*(?:它|他|上)?\s*({NUMBER})\s*(?:个|种|条|级)",
         LARGE,
     )
     values = []

@@ -16,6 +16,16 @@ from agent.slots.sentence import Sentence
 from agent.slots.times import take_deadline, take_intervals, take_lead, take_period, take_start
 
 Found = dict[str, Any]
+OF_MOLECULES = r"dock|ligand|molecul|librar|database|inhibit|against|\bvs\b|对接|分子|抑制|库"
+CLASSES = (
+    "oxide",
+    "sulfide",
+    "nitride",
+    "halide",
+    "carbide",
+    "hydride",
+    "catalyst",
+)  # of materials; say little of a use
 
 
 @dataclass(frozen=True)
@@ -50,11 +60,11 @@ def extract(text: str) -> Extraction:
     found |= take_quantities(s)
     found["elements"] = chemistry.take_system(s)
     found["adsorbates"] = chemistry.take_adsorbates(s)
-    found["formulas"] = chemistry.take_formulas(s)
+    found["formulas"] = chemistry.take_conductors(s) or chemistry.take_formulas(s)
     if not (found["elements"] or found["formulas"] or found["surface"] or found["excluded_elements"]):
         found["formulas"] = take_names("solids", s)
     found["library"] = found["library"] or _own_library(s)
-    found |= take_counts(s)
+    found = take_counts(s) | found
     found |= take_lead(s)
     found["window_bp"] = _window(s)
     marks = {
@@ -62,6 +72,7 @@ def extract(text: str) -> Extraction:
         "limits": any(one.op in ("<", ">", "between") for one in found["properties"]),
         "improves": any(one.op in ("maximize", "minimize") for one in found["properties"])
         and bool(found["molecules"] or found["smiles"]),
+        "library_and_target": bool(found["library"] and found["targets"]),
         "gridded": bool(found["dataset"] and found["resolution"]),
         "two_models": len(found["models"]) > 1,
     }
@@ -73,10 +84,11 @@ def _names_before_symbols(s: Sentence) -> Found:
     found: Found = {}
     found["scenario"] = take_scenario(s)
     found["models"] = take_names("models", s)
-    found["library"] = next(iter(take_names("libraries", s)), None)
+    found["library"] = _known_library(s)
     found["dataset"] = next(iter(take_names("datasets", s)), None)
     found["genome"] = next(iter(take_names("genomes", s)), None)
     found["molecules"] = biology.take_molecules(s)
+    found["case"] = next(iter(take_names("cases", s)), None)
     found["device"] = next(iter(take_names("devices", s)), None)
     found["licence"] = next(iter(take_names("licences", s)), None)
     return found
@@ -101,21 +113,27 @@ def _times_and_places(s: Sentence) -> Found:
     found["resolution"] = take_resolution(s)
     found["region"] = take_region(s)
     found["organism"] = next(iter(take_names("organisms", s)), None)
-    found["application"] = _application(s)
+    return found | _application(s)
+
+
+def _application(s: Sentence) -> Found:
+    """What a material is for: the first, unless a later one says more; and how many, where that stands right before it."""
+    mentions = gazetteer("applications").take(s)
+    if not mentions:
+        return {}
+    found: Found = {"application": next((one.name for one in mentions if one.name not in CLASSES), mentions[0].name)}
+    for one in mentions:
+        count = re.search(rf"(?<![\d.\-])({NUMBER})\s*(?:个|种)?\s*$", s.rest[: one.start], re.IGNORECASE)
+        if count and (value := number(count[1])) >= 2:
+            s.blank(*count.span(1))
+            return found | {"n_candidates": int(value)}
     return found
 
 
-def _application(s: Sentence) -> str | None:
-    """What a material is for: the first, unless a later one says more."""
-    names = [one.name for one in gazetteer("applications").take(s)]
-    return next(
-        (
-            name
-            for name in names
-            if name not in ("oxide", "sulfide", "nitride", "halide", "carbide", "hydride", "catalyst")
-        ),
-        names[0] if names else None,
-    )
+def _known_library(s: Sentence) -> str | None:
+    """A library by name; zinc in small letters is the metal, unless molecules or targets are spoken of."""
+    metal = re.search(r"\bzinc\b", s.rest) and not re.search(OF_MOLECULES, s.text, re.IGNORECASE)
+    return next(iter(take_names("libraries", Sentence(s.rest.replace("zinc", "    ")) if metal else s)), None)
 
 
 def _own_library(s: Sentence) -> str | None:

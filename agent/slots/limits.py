@@ -11,8 +11,8 @@ SIGNED = rf"(?:(?<![\w.])-\s?)?{NUMBER}"
 UNITS = {  # canonical form: how it is written
     "meV/atom": r"meV\s?(?:/|per\s|每)\s?(?:atom|原子)|毫电子伏(?:特)?(?:每|/)原子",
     "eV/atom": r"eV\s?(?:/|per\s|每)\s?(?:atom|原子)|电子伏(?:特)?(?:每|/)原子",
-    "meV": r"meV|毫电子伏(?:特)?",
-    "eV": r"eV|电子伏(?:特)?",
+    "meV": r"meV|milli-?electron\s?volts?|毫电子伏(?:特)?",
+    "eV": r"eV|electron\s?volts?|个?\s?电子伏(?:特)?",
     "GPa": r"GPa|吉帕",
     "MPa": r"MPa|兆帕",
     "W/(m K)": r"W\s?/\s?\(?m[ ·*]?\s?K\)?|W/m/K|W m-1 K-1|瓦每米(?:每)?开(?:尔文)?",

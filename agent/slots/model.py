@@ -122,6 +122,7 @@ class Slots(Frozen):
     # Conditions
     temperature_K: Number | tuple[Number, ...] | None = None
     sim_time_ns: Number | None = None
+    case: str | None = None
     device: str | None = None
     plasma_current_MA: Number | None = None
     B_T: Number | None = None

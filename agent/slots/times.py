@@ -186,7 +186,7 @@ def _span_hours(count: str, span: str) -> float:
 
 def take_lead(sentence: Sentence) -> dict[str, int]:
     """How far ahead a forecast looks, in days or months."""
-    outlook = r"(?:forecasts?|outlooks?|predictions?|lead|ahead|预报|预测|展望)"
+    outlook = r"(?:forecasts?|outlooks?|predictions?|weather|lead|ahead|预报|预测|展望|天气)"
     month = rf"(?:next|coming|following|未来|接下来|今后)\s*({NUMBER})\s*(?:个)?\s*(?:months?|月)|({NUMBER})[-\s]?months?\s+(?:\w+\s+){{0,3}}?{outlook}|({NUMBER})\s*个月的?{outlook}"
     if match := sentence.take(month):
         return {"lead_months": int(_first(match))}
@@ -197,7 +197,10 @@ def take_lead(sentence: Sentence) -> dict[str, int]:
         rf"\b{ahead}\s*(?:的)?\s*({NUMBER}|few)\s*(?:个)?\s*{SPAN}|{ahead}\s*({NUMBER})\s*个?\s*{SPAN}",
         rf"({NUMBER})[-\s]?{SPAN}[-\s,]+(?:[\w\-□]+\s+){{0,4}}?{outlook}",
         rf"({NUMBER})\s*{SPAN}\s*(?:的|内的)?.{{0,8}}?{outlook}",
+        rf"\b({NUMBER}|an?)\s+{SPAN}\s+of\s+(?:the\s+)?{outlook}",
         rf"{outlook}\s*(?:for|of|out to|at)?\s*(?:the\s*)?({NUMBER})[-\s]?{SPAN}",
+        rf"(?:积分|跑|模拟|运行|算)[^,。;\d]{{0,24}}?({NUMBER})\s*个?\s*(天|周|星期)(?!\s*(?:之内|以内|内|前))",
+        rf"(?:\blead(?: time)?|时效|提前期)\s*[:=]\s*({NUMBER})\s*{SPAN}",
         rf"({NUMBER})[-\s]?(day)s?\b",
     )
     for pattern in patterns:

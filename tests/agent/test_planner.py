@@ -46,6 +46,16 @@ def test_the_seed_is_one_plan_in_both_languages():
         ("对新冠主蛋白酶虚拟筛选500个分子", "drug-screening", {"target": "SARS-CoV-2-Mpro", "sample": 500}),
         ("How does E166V change ligand binding to the SARS-CoV-2 main protease?", "drug-variants", {"variants": ["WT", "E166V"]}),
         ("奥密克戎变异对主蛋白酶与配体结合的影响", "drug-variants", {"variants": ["WT", "P132H"]}),
+        ("用浅水模式算 Rossby-Haurwitz 波 14 天", "climate-simulation", {"case": "williamson-6", "days": 14.0}),
+        ("shallow water flow over an isolated mountain, 10 days", "climate-simulation", {"case": "williamson-5", "days": 10.0}),
+        ("训练气候集合的代理模型，400个成员", "climate-emulation", {"members": 400}),
+        ("how uncertain is climate sensitivity, 300 members", "climate-ensemble", {"members": 300}),
+        ("predict the Tc of MgB2 and Nb3Sn", "materials-superconductor", {"materials": ["MgB2", "Nb3Sn"]}),
+        ("calculate the superconducting transition temperature of aluminium and lead", "materials-superconductor", {"materials": ["Al", "Pb"]}),
+        ("算铅、铌和MgB2会不会超导", "materials-superconductor", {"materials": ["Pb", "Nb", "MgB2"]}),
+        ("筛选铌基超导材料，取前3个", "materials-superconductor", {"materials": ["Nb", "NbN", "NbC", "Nb3Sn"], "top": 3}),
+        ("search for new conventional superconductors", "materials-superconductor", {"materials": ["Al", "Nb", "Pb", "MgB2"]}),
+        ("电声耦合 MgB2，用 SevenNet", "materials-superconductor", {"materials": ["MgB2"], "phonon_potential": "sevennet-l3i5"}),
     ],
 )  # fmt: skip
 def test_what_is_said_becomes_the_request(text, pipeline, expected):
@@ -118,6 +128,9 @@ def test_a_change_that_does_not_fit_names_its_field(change):
     [
         ("predict ADMET for CC(=O)Oc1ccccc1C(=O)O", "no pipeline for ADMET"),
         ("dock 500 molecules against ACE2", "unknown target 'ACE2'"),
+        ("downscale ERA5 precipitation over China to 5 km", "files of your own"),
+        ("is LaH10 a superconductor?", "unknown material 'LaH10', known: Al, Pb"),
+        ("find stable compounds containing Nb", "elements = 'Nb': a compound needs two"),
         ("compare how inhibitors bind the spike of omicron and wild type", "cannot be docked"),
     ],
 )
@@ -125,6 +138,12 @@ def test_what_cannot_be_planned_says_why(text, words):
     found = planned(text)
     assert isinstance(found, NoPlan)
     assert words in found.reason.en
+
+
+def test_no_superconductor_is_made_up():
+    plan = planned("screen hafnium-based superconductors")
+    assert plan.problems[0].field == "materials"
+    assert "no superconductor with Hf is known here" in plan.problems[0].words.en
 
 
 def test_without_a_pipeline_it_is_said_what_could_be_done():

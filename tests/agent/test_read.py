@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.catalogue import templates
 from agent.read import read, read_many
-from benchmarks.agent_labels import LANGUAGES, PARAPHRASES, load, own, score
+from benchmarks.agent_labels import LANGUAGES, PARAPHRASES, STYLES, load, own, score
 from benchmarks.agent_latency import start
 from tests.public_data import public_data
 
@@ -42,6 +42,27 @@ def test_the_rows_it_was_tuned_on_are_read(language):
 def test_other_words_for_the_same_are_read(language):
     found = judged(load(PARAPHRASES), language)
     assert min(found.intent, found.action) >= 0.95, found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_other_styles_are_read(language):
+    found = judged(load(STYLES), language)
+    assert min(found.intent, found.action, found.slot_f1) >= 0.9, found
+
+
+@pytest.mark.parametrize(
+    ("text", "slots"),
+    [
+        ("relax zinc and copper oxides containing Zn and Cu", {"library": None}),
+        ("dock zinc 2M vs mpro", {"library": "ZINC"}),
+        ("n: 20k; top: 50; target: BACE1", {"n_candidates": 20_000, "top_k": 50, "targets": ("BACE1",)}),
+        ("CO2 uptake in 300 zeolites", {"n_candidates": 300, "application": "zeolite"}),
+        ("聽日東京天氣點樣", {"region": "Tokyo", "lead_days": 1}),
+    ],
+)
+def test_slots_of_short_and_regional_writing(text, slots):
+    found = read(text).slots
+    assert {name: getattr(found, name) for name in slots} == slots
 
 
 def test_a_reading_is_json():

@@ -45,15 +45,17 @@ def test_ids_are_unique_and_aliases_lead_to_one_model():
 
 
 def test_every_engine_of_the_pipelines_is_in_the_catalogue_with_its_true_state():
+    from domains.climate.gcm import state as jcm
     from domains.drug.boltz import state as boltz
     from domains.drug.engines import ENGINES as DOCKING
     from domains.materials.potential import POTENTIALS
 
     rows = {model.engine: model for model in curated() if model.engine}
-    assert set(rows) == {*DOCKING, *POTENTIALS, "admet", "boltz-2"} == set(ENGINES)
+    assert set(rows) == {*DOCKING, *POTENTIALS, "admet", "boltz-2", "jcm"} == set(ENGINES)
     for name, engine in DOCKING.items():
         assert state(rows[name]) == (engine.state or READY)
     assert state(rows["boltz-2"]) == (boltz() or READY)
+    assert state(rows["jcm"]) == (jcm() or READY)
 
 
 def test_a_boltz_with_a_program_and_no_weights_says_that_it_needs_them(monkeypatch, tmp_path):
