@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from agent.read import read_many
 from agent.screen import screen_molecule
 from agent.verdict import Decision
-from benchmarks.agent_labels import LANGUAGES, PARAPHRASES, Label, load, own, public_rows, safety_set, score
+from benchmarks.agent_labels import LANGUAGES, PARAPHRASES, STYLES, Label, load, own, public_rows, safety_set, score
 from benchmarks.bench import Row, main
 
 TARGET = ">= 0.95"
@@ -86,6 +86,7 @@ def measure(arguments: argparse.Namespace) -> Sequence[Row]:
         *of_set("held out", own(held_out=True), judged=True),
         *of_set("tuned on", own(held_out=False), judged=False),
         *of_set("development rows", public_rows(), judged=False),
+        *of_set("other styles", load(STYLES), judged=False),
         *(row for row in of_set("paraphrases", load(PARAPHRASES), judged=False) if "slot" not in row.name),
         *safety(),
     ]

@@ -14,6 +14,9 @@ from benchmarks.bench import ROOT, data_folders
 
 OWN = ROOT / "tests" / "agent" / "requests.jsonl"
 PARAPHRASES = ROOT / "tests" / "agent" / "paraphrases.jsonl"  # without slots
+STYLES = (
+    ROOT / "tests" / "agent" / "styles.jsonl"
+)  # blind-1 and blind-2 were scored once before anyone looked: see docs/agent.md
 SAFETY = ROOT / "tests" / "agent" / "safety.yaml"
 HELD_OUT, SEED = 25, 20261122  # of each language
 LANGUAGES = ("en", "zh")

@@ -1,20 +1,33 @@
 """How much of the halo traffic of a sphere in tiles crosses supernodes, by placement: recursive bisection against the stock spread.
 
-One tile a chip on the 60,160-chip preset, or as many of its supernodes as the tiles need. Bytes are counted, none are sent.
+One tile a chip on the 60,160-chip preset, or as many of its supernodes as the tiles need: there bytes are counted and none are sent.
+Then a real sphere on an emulated fabric of two supernodes (network namespaces, 200 Mbit/s between them): bytes are the kernel's
+counters. That part needs root, ``ip`` and ``tc``.
 """
 
 import argparse
 import time
 from collections.abc import Mapping
+from functools import partial
+from statistics import median
 
 import numpy as np
 
 from benchmarks.bench import Row, main
+from benchmarks.fabric import cluster
+from benchmarks.netlab import Lab, missing
+from benchmarks.tiles import advance, made, state
 from cluster.hubfile import load
+from cluster.interchange.hosts import Host, grow
 from cluster.partition import graph_positions, place, traffic
+from cluster.resident import Fleet, shared_out
+from cluster.scheduler.place import parse
 from cluster.topology import Topology
 from cluster.tree import Tree, build
+from domains.climate import run
+from domains.climate.cases import flow_over_mountain
 from domains.climate.communication import communication
+from domains.climate.dynamics import STAGES
 from domains.climate.grid import Tiling
 
 HUB = "zhengzhou-60k"
@@ -71,7 +84,58 @@ def measure(arguments: argparse.Namespace) -> list[Row]:
         )
         if judged:
             rows += planned(tiling, pairs, amounts, tree)
+    return rows + on_fabric(arguments.quick)
+
+
+def on_fabric(quick: bool) -> list[Row]:
+    """A sphere on four workers in two supernodes, its tiles placed by bisection and spread as stock Dask does."""
+    if why := missing():
+        return [Row("sphere on the emulated fabric", None, note=f"not here: {why}")]
+    tiling, steps, rounds = Tiling(48 if quick else 192, 4 if quick else 8), 10 if quick else 40, 2 if quick else 5
+    with Lab() as lab, cluster(lab.hosts, "ours", 1.1) as address:
+        hub = grow("lab", [Host(parse(host.place), {"core": 1}) for host in lab.hosts], {}, "the lab")
+        with Fleet(address, hub) as fleet:
+            seats = fleet.muster(len(lab.hosts), len(lab.hosts))
+            owners = {
+                "spread as stock Dask does": np.arange(tiling.count) % len(seats),
+                "bisection": shared_out(tiling.centres(), seats, hub),
+            }
+            found = {name: _carried(lab, fleet, tiling, owner, steps, rounds) for name, owner in owners.items()}
+    name = f"C{tiling.cells} in {tiling.count} tiles, 4 workers in 2 supernodes, {len(STAGES) * steps} exchanges"
+    rows = [
+        Row.judged(f"{name}: bits that differ by placement", _differ(*(end for *_, end in found.values())), "", "== 0")
+    ]
+    for how, (across, seconds, _) in found.items():
+        note = f"{rounds} rounds, {min(across) / 1e6:.2f} to {max(across) / 1e6:.2f} MB; {1e3 * median(seconds) / steps:.0f} ms a step"
+        rows.append(Row(f"{name}, {how}: real bytes across", median(across) / 1e6, "MB", note=note))
+    stock, ours = found.values()
+    rows.append(Row.judged(f"{name}: fewer bytes across", median(stock[0]) / median(ours[0]), "times", ">= 2"))
+    rows.append(Row(f"{name}: shorter", median(stock[1]) / median(ours[1]), "times", note="wall time"))
     return rows
+
+
+Carried = tuple[list[int], list[float], np.ndarray]
+
+
+def _carried(lab: Lab, fleet: Fleet, tiling: Tiling, owner: np.ndarray, steps: int, rounds: int) -> Carried:
+    """Bytes between the supernodes and seconds of each round, and the state of all tiles in the end."""
+    dt = run.longest_step(flow_over_mountain(), tiling.cells)
+    fleet.settle(fleet.seats or fleet.muster(len(lab.hosts)), partial(made, tiling, owner))
+    fleet.run(advance, 1, dt)
+    across, seconds = [], []
+    for _ in range(rounds):
+        before, began = lab.bytes_across(), time.perf_counter()
+        fleet.run(advance, steps, dt)
+        seconds.append(time.perf_counter() - began)
+        across.append(lab.bytes_across() - before)
+    end = np.empty((tiling.count, 4, tiling.size, tiling.size))
+    for tiles, found in fleet.run(state):
+        end[tiles] = found
+    return across, seconds, end
+
+
+def _differ(one: np.ndarray, other: np.ndarray) -> int:
+    return int(np.count_nonzero(one != other))
 
 
 def planned(tiling: Tiling, pairs: np.ndarray, amounts: np.ndarray, tree: Tree) -> list[Row]:

@@ -1,16 +1,23 @@
 """The sphere in tiles: the same bits however it is cut and shared, what the cut costs, and how much work can hide the messages.
 
-All groups live in this process; times are CPU seconds.
+Groups live in this process, where times are CPU seconds, and then on the workers of a pod, one on each, where they are wall seconds.
 """
 
 import argparse
+import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median
 
 import numpy as np
 
 from benchmarks.bench import Row, main
+from cluster.halo import Links, step
+from cluster.launch import start
 from cluster.partition import place
+from cluster.resident import Fleet, shared_out
 from cluster.topology import Topology
 from cluster.tree import build
 from domains.climate import run
@@ -23,18 +30,21 @@ CUTS = (1, 2, 4)  # tiles along a panel's side: 6, 24 and 96 tiles
 STEPS = 20
 
 
-def shared(tiling: Tiling, groups: int) -> list[TileGroup]:
-    """The tiles on some groups, placed as on a supernode with as many hosts."""
-    hosts = {"name": "h", "count": groups, "chips": {"core": 1}}
+def supernode(hosts: int) -> Topology:
+    """A supernode with so many hosts of one core."""
+    memory = {"value": 4, "unit": "GiB", "status": "assumed"}
     topology = {
         "name": "groups",
         "title": "groups",
-        "kinds": {
-            "core": {"title": "core", "device": "cpu", "memory": {"value": 1, "unit": "GiB", "status": "assumed"}}
-        },
-        "tree": [{"name": "s", "of": [hosts]}],
+        "kinds": {"core": {"title": "core", "device": "cpu", "memory": memory}},
+        "tree": [{"name": "s", "of": [{"name": "h", "count": hosts, "chips": {"core": 1}}]}],
     }
-    tree = build(Topology.model_validate(topology))
+    return Topology.model_validate(topology)
+
+
+def shared(tiling: Tiling, groups: int) -> list[TileGroup]:
+    """The tiles on some groups, placed as on a supernode with as many hosts."""
+    tree = build(supernode(groups))
     owner = place(tiling.centres(), tree) - tree.hosts.start
     return [TileGroup(tiling, flow_over_mountain(), owner, group) for group in range(groups)]
 
@@ -104,11 +114,111 @@ def cost(cells: int, cut: int, repeats: int) -> list[Row]:
     ]  # fmt: skip
 
 
+class OnWorkers:
+    """A pod of some workers, with a group of tiles on each. A context manager."""
+
+    def __init__(self, workers: int) -> None:
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as hub:
+            hub.write(supernode(workers).model_dump_json())
+            hub.flush()
+            self.pod = start(f"emulated:{Path(hub.name)}")
+        self.fleet = Fleet(self.pod.address, self.pod.topology)
+
+    def __enter__(self) -> "OnWorkers":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.fleet.__exit__(*error)
+        self.pod.cluster.close()
+
+    def settle(self, tiling: Tiling) -> None:
+        """New groups at the start of the flow."""
+        seats = self.fleet.muster(tiling.count, self.pod.slots)
+        self.fleet.settle(seats, partial(made, tiling, shared_out(tiling.centres(), seats, self.pod.topology)))
+
+
+def made(tiling: Tiling, owner: np.ndarray, number: int) -> TileGroup:
+    """On a worker: its group."""
+    return TileGroup(tiling, flow_over_mountain(), owner, number)
+
+
+def advance(group: TileGroup, links: Links, steps: int, dt: float) -> tuple[float, float]:
+    """On a worker: take steps; seconds in all, and those spent waiting for messages."""
+    began, waited = time.perf_counter(), links.waited
+    for _ in range(steps):
+        step(group, links, len(STAGES), dt)
+    return time.perf_counter() - began, links.waited - waited
+
+
+def state(group: TileGroup, links: Links) -> tuple[np.ndarray, np.ndarray]:
+    """On a worker: its tiles and their state."""
+    return group.tiles, group.state
+
+
+def same_on_workers(cells: int, pods: Sequence[OnWorkers]) -> list[Row]:
+    """Values that differ from those of the uncut sphere, when the groups are on workers."""
+    dt, rows, reference = run.longest_step(flow_over_mountain(), cells), [], {}
+    for cut in CUTS:
+        alone = TileGroup(Tiling(cells, cut), flow_over_mountain())
+        for _ in range(STEPS):
+            alone.step(dt)
+        reference[cut] = whole([alone])
+        for pod in pods:
+            pod.settle(alone.tiling)
+            pod.fleet.run(advance, STEPS, dt)
+            parts = pod.fleet.run(state)
+            differ = sum(int(np.count_nonzero(alone.state[tiles] != found)) for tiles, found in parts)
+            differ += int(np.count_nonzero(reference[cut] != reference[CUTS[0]]))
+            name = f"C{cells} in {6 * cut**2} tiles on {len(parts)} worker{'s' if len(parts) > 1 else ''}"
+            rows.append(Row.judged(f"{name}: values that differ after {STEPS} steps", differ, "", "== 0"))
+    return rows
+
+
+def efficiency(cells: int, cut: int, steps: int, rounds: int, pods: Sequence[OnWorkers], judged: bool) -> list[Row]:
+    """The time of one worker over twice that of two: in turn, so that whatever else the machine does meets both."""
+    dt, tiling = run.longest_step(flow_over_mountain(), cells), Tiling(cells, cut)
+    taken: list[list[float]] = [[] for _ in pods]
+    waits: list[float] = []
+    for pod in pods:
+        pod.settle(tiling)
+        pod.fleet.run(advance, 2, dt)
+    for _ in range(rounds):
+        for number, pod in enumerate(pods):
+            began = time.perf_counter()
+            told = pod.fleet.run(advance, steps, dt)
+            taken[number].append(time.perf_counter() - began)
+            waits += [waited / seconds for seconds, waited in told] if number else []
+    one, two = (median(times) for times in taken)
+    ratios = sorted(alone / (2 * both) for alone, both in zip(*taken, strict=True))
+    name = f"C{cells} in {tiling.count} tiles"
+    note = f"{rounds} rounds of {steps} steps, {ratios[0]:.2f} to {ratios[-1]:.2f}; {1e3 * one / steps:.1f} and {1e3 * two / steps:.1f} ms a step"
+    return [
+        Row.judged(
+            f"{name}: parallel efficiency on 2 workers", median(ratios), "", ">= 0.8", note,
+            not_judged="" if judged else "small, and few rounds",
+        ),
+        Row(f"{name}: of their time waiting for messages", 100 * median(waits), "%", note=f"up to {100 * max(waits):.0f}"),
+    ]  # fmt: skip
+
+
+def on_workers(quick: bool) -> list[Row]:
+    """Groups on the workers of two pods, of one worker and of two."""
+    with OnWorkers(1) as one, OnWorkers(2) as two:
+        rows = same_on_workers(48, (one, two))
+        if quick:
+            return rows + efficiency(96, 2, 20, 3, (one, two), judged=False)
+        return (
+            rows
+            + efficiency(96, 2, 200, 5, (one, two), judged=False)
+            + efficiency(384, 4, 60, 7, (one, two), judged=True)
+        )
+
+
 def measure(arguments: argparse.Namespace) -> list[Row]:
     rows = same_bits(48)
     for cells, cut in ((96, 2), (96, 4)) if arguments.quick else ((96, 2), (96, 4), (384, 4), (384, 8)):
         rows += cost(cells, cut, 5)
-    return rows
+    return rows + on_workers(arguments.quick)
 
 
 if __name__ == "__main__":

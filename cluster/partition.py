@@ -36,6 +36,19 @@ def place(positions: np.ndarray, tree: Tree, level: str = "host", kind: str = AN
     return homes
 
 
+def divide(positions: np.ndarray, shares: Sequence[int]) -> np.ndarray:
+    """The part of each vertex (n,), by positions (n, d): as many parts as shares, in proportion to them."""
+    parts = np.zeros(len(positions), np.int64)
+    waiting: list[tuple[np.ndarray, list[int]]] = [(np.arange(len(positions)), list(range(len(shares))))]
+    while waiting:
+        vertices, which = waiting.pop()
+        if len(which) == 1:
+            parts[vertices] = which[0]
+        else:
+            waiting += _halves(vertices, which, positions, [shares[one] for one in which])
+    return parts
+
+
 def _halves(
     vertices: np.ndarray, domains: Sequence[int], positions: np.ndarray, chips: Sequence[int]
 ) -> list[tuple[np.ndarray, list[int]]]:

@@ -4,7 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from domains.climate.downscale_request import ClimateDownscalingRequest
+from domains.climate.emulate_request import ClimateEmulationRequest
 from domains.climate.ensemble_request import ClimateEnsembleRequest
+from domains.climate.gcm_request import ClimateGcmRequest
+from domains.climate.simulation_request import ClimateSimulationRequest
 from domains.drug.check import check as check_screening
 from domains.drug.check import outline as outline_screening
 from domains.drug.request import ScreeningRequest
@@ -65,12 +69,40 @@ class Pipeline:
 
 DRUG_PACKAGES = ("rdkit", "meeko", "vina", "dockstring", "dimorphite-dl", "posebusters", "prolif", "openmm", "pdbfixer")
 MATERIALS_PACKAGES = ("torch", "chgnet", "sevenn", "ase", "pymatgen", "spglib", "phonopy", "jarvis-tools")
-CLIMATE_PACKAGES = ("scipy", "zarr", "h5netcdf", "cftime")
+CLIMATE_PACKAGES = ("numba", "scipy", "zarr", "h5netcdf", "cftime")
 
 
 def check_climate_ensemble(request: ClimateEnsembleRequest) -> Checked:
     """Checked when it is asked for: the members are drawn with SciPy."""
     from domains.climate.ensemble_check import check
+
+    return check(request)
+
+
+def check_climate_downscaling(request: ClimateDownscalingRequest) -> Checked:
+    """Checked when it is asked for: it opens the data."""
+    from domains.climate.downscale_check import check
+
+    return check(request)
+
+
+def check_climate_emulation(request: ClimateEmulationRequest) -> Checked:
+    """Checked when it is asked for: the members are drawn with SciPy."""
+    from domains.climate.emulate_check import check
+
+    return check(request)
+
+
+def check_climate_gcm(request: ClimateGcmRequest) -> Checked:
+    """Checked when it is asked for: the model's own Python is asked for it."""
+    from domains.climate.gcm_check import check
+
+    return check(request)
+
+
+def check_climate_simulation(request: ClimateSimulationRequest) -> Checked:
+    """Checked when it is asked for: it samples the speed of waves."""
+    from domains.climate.simulation_check import check
 
     return check(request)
 
@@ -151,6 +183,17 @@ PIPELINES = {
             MATERIALS_PACKAGES,
         ),
         Pipeline(
+            "climate-simulation",
+            "Run a standard flow of the atmosphere on a sphere cut into tiles",
+            "在分块球面上模拟标准大气流动",
+            ClimateSimulationRequest,
+            check_climate_simulation,
+            "budgets",
+            "Budgets",
+            ("budgets.csv", "simulation.zarr/", "simulation.nc", "animation.gif"),
+            CLIMATE_PACKAGES,
+        ),
+        Pipeline(
             "climate-ensemble",
             "Perturb the parameters of a climate model and see how far its sensitivity is known",
             "扰动气候模式参数，给出气候敏感度的分布",
@@ -159,6 +202,39 @@ PIPELINES = {
             "sensitivity",
             "Sensitivity",
             ("sensitivity.csv", "members.csv", "ensemble.zarr/", "ensemble.nc"),
+            CLIMATE_PACKAGES,
+        ),
+        Pipeline(
+            "climate-downscaling",
+            "Bring a coarse climate model to a fine grid of observations, scored on years held out",
+            "将粗分辨率气候模式降尺度到观测细网格，并以留出年份检验",
+            ClimateDownscalingRequest,
+            check_climate_downscaling,
+            "scores",
+            "Scores",
+            ("scores.csv", "summary.nc", "downscaled.zarr/"),
+            CLIMATE_PACKAGES,
+        ),
+        Pipeline(
+            "climate-emulation",
+            "Train a surrogate of a climate ensemble, judged by members that it never saw",
+            "训练气候集合的代理模型，并以未见成员检验",
+            ClimateEmulationRequest,
+            check_climate_emulation,
+            "scores",
+            "Scores",
+            ("scores.csv", "told.parquet", "members.parquet"),
+            (*CLIMATE_PACKAGES, "scikit-learn"),
+        ),
+        Pipeline(
+            "climate-gcm",
+            "Run a general circulation model of the atmosphere (needs jcm) and look at its climate",
+            "运行大气环流模式（需要 jcm）并给出其气候态",
+            ClimateGcmRequest,
+            check_climate_gcm,
+            "means",
+            "Global means",
+            ("means.csv", "gcm.zarr/"),
             CLIMATE_PACKAGES,
         ),
     )

@@ -25,7 +25,7 @@ def climate_ensemble(request: ClimateEnsembleRequest = ClimateEnsembleRequest())
     sensitivity, the share of each parameter in it, and a CF store (Zarr and NetCDF) of all of it.
 
     Args:
-        request: Which model, how many members, and what may differ between them.
+        request: Which model, how many members, and what may differ between them. 哪个模式、多少成员、哪些参数可变。
 
     Raises:
         InvalidRequest: before anything starts, when the request cannot run.

@@ -28,7 +28,7 @@ def drug_screening(request: ScreeningRequest = ScreeningRequest()) -> dict[str, 
     with the full one. The finalists are looked at closely, and the hits are chosen among them.
 
     Args:
-        request: What to screen, against what, and how thoroughly.
+        request: What to screen, against what, and how thoroughly. 筛选什么、针对哪个靶点、做到多细。
 
     Raises:
         InvalidRequest: before anything starts, when the request cannot run.

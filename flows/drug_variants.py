@@ -26,7 +26,7 @@ def drug_variants(request: VariantsRequest = VariantsRequest()) -> dict[str, Any
     of the best nine poses lies within 2 Å of the crystal's, or of the one that most seeds agree on in the wild type.
 
     Args:
-        request: Which ligands, which variants of which target, and how thoroughly.
+        request: Which ligands, which variants of which target, and how thoroughly. 哪些配体、哪个靶点的哪些变体、做到多细。
 
     Raises:
         InvalidRequest: before anything starts, when the request cannot run.

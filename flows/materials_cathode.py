@@ -26,7 +26,7 @@ def materials_cathode(request: CathodeRequest = CathodeRequest()) -> dict[str, A
     the empty host are compared with the hull of known compounds. A nudged elastic band gives the barrier of the ion's hops.
 
     Args:
-        request: Which hosts, which ion, and how thoroughly.
+        request: Which hosts, which ion, and how thoroughly. 哪些宿主材料、哪种离子、做到多细。
 
     Raises:
         InvalidRequest: before anything starts, when the request cannot run.

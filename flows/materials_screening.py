@@ -29,7 +29,7 @@ def materials_screening(request: MaterialsRequest = MaterialsRequest()) -> dict[
     best are tested for imaginary phonons, and the list comes with structures and inputs for density-functional codes.
 
     Args:
-        request: Which elements, how many candidates, and how thoroughly.
+        request: Which elements, how many candidates, and how thoroughly. 哪些元素、多少候选、做到多细。
 
     Raises:
         InvalidRequest: before anything starts, when the request cannot run.

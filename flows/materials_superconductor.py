@@ -24,7 +24,7 @@ def materials_superconductor(request: SuperconductorRequest = SuperconductorRequ
     and Dynes; elsewhere its inputs are written. A frequency or a prediction is never called Tc.
 
     Args:
-        request: Which materials, and how far to go.
+        request: Which materials, and how far to go. 哪些材料、计算到哪一步。
 
     Raises:
         InvalidRequest: before anything starts, when the request cannot run.

@@ -1,13 +1,13 @@
 """What an ensemble of climates can be asked for: the form, the template and the agent all make this."""
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from domains.climate.distribution import Distribution
 from domains.model import Frozen
-from domains.request import Profile, Request, RunName, Seed
+from domains.request import OwnStage, Profile, Request, RunName, Seed
 
 MOST_MEMBERS = 10**5
 LAST_TRANSIENT_YEAR = 80
@@ -59,24 +59,31 @@ PARAMETERS: Mapping[str, Parameter] = {
 }  # fmt: skip
 
 
-def _about(name: str) -> str:
+def _parameter(name: str) -> Any:
+    """The field of a parameter."""
     found = PARAMETERS[name]
-    return f"{found.title}, {found.unit}: a number, normal(mean, sd), uniform(low, high) or lognormal(median, sd of the logarithm). {found.title_zh}。"
+    unit = "" if found.unit == "1" else f", {found.unit}"
+    return Field(
+        found.default,
+        title=f"{found.title}{unit} / {found.title_zh}",
+        description="A number, normal(mean, sd), uniform(low, high) or lognormal(median, sd of the logarithm). "
+        "一个数，或正态、均匀、对数正态分布。",
+    )
 
 
 class Perturbed(Frozen):
     """What each parameter may be."""
 
-    feedback: str = Field(PARAMETERS["feedback"].default, description=_about("feedback"))
-    forcing: str = Field(PARAMETERS["forcing"].default, description=_about("forcing"))
-    diffusion: str = Field(PARAMETERS["diffusion"].default, description=_about("diffusion"))
-    outgoing: str = Field(PARAMETERS["outgoing"].default, description=_about("outgoing"))
-    albedo: str = Field(PARAMETERS["albedo"].default, description=_about("albedo"))
-    ice_albedo: str = Field(PARAMETERS["ice_albedo"].default, description=_about("ice_albedo"))
-    ice_temperature: str = Field(PARAMETERS["ice_temperature"].default, description=_about("ice_temperature"))
-    mixed_layer: str = Field(PARAMETERS["mixed_layer"].default, description=_about("mixed_layer"))
-    deep_ocean: str = Field(PARAMETERS["deep_ocean"].default, description=_about("deep_ocean"))
-    exchange: str = Field(PARAMETERS["exchange"].default, description=_about("exchange"))
+    feedback: str = _parameter("feedback")
+    forcing: str = _parameter("forcing")
+    diffusion: str = _parameter("diffusion")
+    outgoing: str = _parameter("outgoing")
+    albedo: str = _parameter("albedo")
+    ice_albedo: str = _parameter("ice_albedo")
+    ice_temperature: str = _parameter("ice_temperature")
+    mixed_layer: str = _parameter("mixed_layer")
+    deep_ocean: str = _parameter("deep_ocean")
+    exchange: str = _parameter("exchange")
 
     @field_validator("*", mode="before")
     @classmethod
@@ -121,8 +128,8 @@ class ClimateEnsembleRequest(Request):
         2.5,
         gt=0,
         le=100,
-        title="Distance from today / 与当今气候的偏差",
-        description="K; a member whose unperturbed global mean is further from 14 °C ends as an implausible climate. "
+        title="Distance from today, K / 与当今气候的偏差（K）",
+        description="A member whose unperturbed global mean is further from 14 °C ends as an implausible climate. "
         "未扰动全球平均温度偏离 14 °C 超过此值的成员被剔除。",
     )
     parameters: Perturbed = Field(
@@ -131,6 +138,7 @@ class ClimateEnsembleRequest(Request):
     seed: Seed = 42
     profile: Profile = ""
     name: RunName = None
+    own_stage: OwnStage = None
 
     @model_validator(mode="after")
     def _long_enough(self) -> Self:

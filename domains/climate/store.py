@@ -8,7 +8,6 @@ finished.
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -26,6 +25,7 @@ CONVENTIONS = "CF-1.11"
 SCHEMA = 1
 CHECK_BYTES = 4  # of the crc32c at the end of a chunk
 EPOCH = "0001-01-01"
+CODECS = [ZstdCodec(level=3), Crc32cCodec()]  # of every chunk
 
 Kind = Literal["no manifest", "damaged manifest", "missing", "truncated", "flipped", "not in manifest"]
 
@@ -61,10 +61,32 @@ def manifest_of(path: Path) -> Path:
 
 def write(dataset: xr.Dataset, path: Path, chunks: Mapping[str, int]) -> None:
     """Write a dataset as a new store, replacing what is there; ``chunks`` are lengths along dimensions, all of it where not named."""
+    begin(dataset, path, chunks)
+    seal(path)
+
+
+def begin(dataset: xr.Dataset, path: Path, chunks: Mapping[str, int]) -> None:
+    """The same, of a store to which more is added before it is sealed."""
     manifest_of(path).unlink(missing_ok=True)  # first: what is half written is not finished
     encoding = {str(name): _encoding(variable, chunks) for name, variable in dataset.variables.items()}
     dataset.to_zarr(path, mode="w", zarr_format=3, consolidated=False, encoding=encoding, write_empty_chunks=True)
-    seal(path)
+
+
+def reserve(
+    path: Path, name: str, sizes: Mapping[str, int], chunks: Sequence[int], attributes: Mapping[str, str]
+) -> None:
+    """Make room in an unsealed store for a field in single precision that is written chunk by chunk."""
+    zarr.open_group(path, mode="r+").create_array(
+        name,
+        shape=tuple(sizes.values()),
+        chunks=tuple(chunks),
+        dtype="f4",
+        fill_value=np.nan,
+        compressors=CODECS,
+        dimension_names=list(sizes),
+        attributes=dict(attributes),
+        overwrite=True,
+    )
 
 
 def append(dataset: xr.Dataset, path: Path, along: str) -> None:
@@ -82,7 +104,7 @@ def _encoding(variable: xr.Variable, chunks: Mapping[str, int]) -> dict[str, Any
         key: value for key, value in variable.encoding.items() if key in ("units", "calendar", "dtype", "_FillValue")
     }
     sizes = tuple(min(chunks.get(str(name), size), size) for name, size in variable.sizes.items())
-    return {**kept, "chunks": sizes or None, "compressors": [ZstdCodec(level=3), Crc32cCodec()]}
+    return {**kept, "chunks": sizes or None, "compressors": CODECS}
 
 
 def seal(path: Path) -> None:
@@ -93,10 +115,10 @@ def seal(path: Path) -> None:
     faults += [Fault(name, "flipped") for name in sorted(chunks & files.keys()) if not _consistent(files[name])]
     if faults:
         raise DamagedStore(path, faults)
-    listed = {name: [len(data), _crc(data)] for name, data in sorted(files.items())}
+    listed = {name: [len(data), checksum(data)] for name, data in sorted(files.items())}
     body = json.dumps(listed)
-    manifest = {"schema": SCHEMA, "crc32c": _crc(body.encode()), "files": listed}
-    _write_atomic(manifest_of(path), json.dumps(manifest).encode())
+    manifest = {"schema": SCHEMA, "crc32c": checksum(body.encode()), "files": listed}
+    write_atomic(manifest_of(path), json.dumps(manifest).encode())
 
 
 def verify(path: Path) -> list[Fault]:
@@ -104,7 +126,7 @@ def verify(path: Path) -> list[Fault]:
     try:
         manifest = json.loads(manifest_of(path).read_bytes())
         listed: dict[str, list[int]] = manifest["files"]
-        sound = manifest["schema"] == SCHEMA and _crc(json.dumps(listed).encode()) == manifest["crc32c"]
+        sound = manifest["schema"] == SCHEMA and checksum(json.dumps(listed).encode()) == manifest["crc32c"]
     except FileNotFoundError:
         return [Fault(manifest_of(path).name, "no manifest")]
     except (ValueError, KeyError, TypeError):
@@ -182,25 +204,27 @@ def _fault(path: Path, name: str, size: int, crc: int) -> Fault | None:
         return Fault(name, "missing")
     if len(data) != size:
         return Fault(name, "truncated")
-    return Fault(name, "flipped") if _crc(data) != crc else None
+    return Fault(name, "flipped") if checksum(data) != crc else None
 
 
 def _consistent(chunk: bytes) -> bool:
-    return _crc(chunk[:-CHECK_BYTES]) == int.from_bytes(chunk[-CHECK_BYTES:], "little")
+    return checksum(chunk[:-CHECK_BYTES]) == int.from_bytes(chunk[-CHECK_BYTES:], "little")
 
 
-def _crc(data: bytes) -> int:
+def checksum(data: bytes) -> int:
+    """CRC32C of some bytes."""
     return int(google_crc32c.value(data))
 
 
-def _write_atomic(path: Path, data: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, on disk before it has its name."""
+    temporary = path.with_name(f".tmp-{path.name}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

@@ -2,8 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -44,14 +44,6 @@ class Budget:
     enstrophy: float
     least_depth: float
 
-    def __add__(self, other: "Budget") -> "Budget":
-        return Budget(
-            self.mass + other.mass,
-            self.energy + other.energy,
-            self.enstrophy + other.enstrophy,
-            min(self.least_depth, other.least_depth),
-        )
-
     @property
     def finite(self) -> bool:
         """Whether every number is one."""
@@ -59,17 +51,33 @@ class Budget:
 
 
 def budget(group: TileGroup) -> Budget:
-    """What a group holds; its halos must be there (``TileGroup.begin`` and messages). Sums do not depend on the order."""
+    """What a group holds; its halos must be there (``TileGroup.begin`` and messages)."""
+    return total(budgets(group))
+
+
+def budgets(group: TileGroup) -> list[Budget]:
+    """What each tile holds. Sums do not depend on the order, so neither do they on who holds the tiles."""
     area, bottom = group.metric.area, group.coefficients.bottom
     depth, momentum = group.state[:, 0], group.state[:, 1:]
     with np.errstate(all="ignore"):  # of a flow that has blown up; the numbers say so
         kinetic = 0.5 * np.sum(momentum * momentum, axis=1) / depth
         energy = kinetic + 0.5 * GRAVITY * depth * (depth + 2 * bottom)
         enstrophy = (vorticity(group) + group.coefficients.cell[:, 10]) ** 2 / (2 * depth)
-        return Budget(_total(depth * area), _total(energy * area), _total(enstrophy * area), float(np.min(depth)))
+        held = zip(depth * area, energy * area, enstrophy * area, depth, strict=True)
+        return [
+            Budget(exact_sum(mass), exact_sum(total), exact_sum(whirl), float(np.min(deep)))
+            for mass, total, whirl, deep in held
+        ]
 
 
-def _total(values: np.ndarray) -> float:
+def total(parts: Iterable[Budget]) -> Budget:
+    """What parts hold together, rounded once."""
+    mass, energy, enstrophy, depth = np.array([astuple(part) for part in parts]).T
+    return Budget(exact_sum(mass), exact_sum(energy), exact_sum(enstrophy), float(np.min(depth)))
+
+
+def exact_sum(values: np.ndarray) -> float:
+    """The sum of values of any shape, rounded once; not a number where one of them is none."""
     if not np.isfinite(values).all():
         return math.nan
     return math.fsum(values.ravel().tolist())
