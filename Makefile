@@ -10,12 +10,15 @@ demo: $(STAMP)
 	$(BIN)/ai4s run drug-screening --target EGFR --library nci-5k --sample 200 --top 12 --redock 24 \
 		--search.exhaustiveness 4 --profile emulated:two-supernodes --name demo
 
+# Two processes, as one waits for half of the time: a file's tests, which share what they set up, run in one of them.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+
 test: $(STAMP) lint
-	$(BIN)/pytest -q
+	$(PYTEST)
 
 # The unit suite only, without the tests that take minutes.
 quick: $(STAMP)
-	$(BIN)/pytest -q -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -44,7 +47,7 @@ CUDA := $(addprefix nvidia-,cublas cuda-cupti cuda-nvrtc cuda-runtime cudnn-cu13
 lock:
 	uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-annotate --generate-hashes --no-header \
 		$(addprefix --no-emit-package ,torch $(CUDA)) \
-		--extra dev --extra drug --extra admet --extra materials --extra climate --extra agent --extra slurm --extra bench pyproject.toml -o requirements.lock
+		--extra dev --extra drug --extra admet --extra materials --extra climate --extra agent --extra llm --extra slurm --extra bench pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf $(VENV) build *.egg-info
