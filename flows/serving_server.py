@@ -6,16 +6,21 @@ import os
 import signal
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 from flows.server import end_with
+from flows.serving_site import REPORTS
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 
 def server(host: str, port: int) -> None:
-    """Serve Prefect's API and pages."""
+    """Serve Prefect's API and pages, and the reports."""
     import uvicorn
 
     uvicorn.run(
-        "prefect.server.api.server:create_app",
+        "flows.serving_server:pages",
         factory=True,
         host=host,
         port=port,
@@ -24,6 +29,20 @@ def server(host: str, port: int) -> None:
         timeout_graceful_shutdown=5,
         server_header=False,
     )
+
+
+def pages() -> "FastAPI":
+    """Prefect's application with the reports of this site's runs beside it."""
+    from prefect.server.api.server import create_app
+    from starlette.routing import Mount
+
+    from flows.serving_reports import Reports
+    from tasks.settings import Settings
+
+    made = create_app()
+    reports = Reports(Settings().runs, os.environ.get("PREFECT_SERVER_API_AUTH_STRING", ""))
+    made.router.routes.insert(0, Mount(REPORTS, reports))
+    return made
 
 
 def worker(pool: str, name: str) -> None:

@@ -14,6 +14,7 @@ from domains.errors import InvalidRequest
 LOCAL = ("127.0.0.1", "localhost", "::1")
 EVERYWHERE = ("", "0.0.0.0", "::")
 USER = "admin"
+REPORTS = "/reports"  # where the server shows them
 SHORTEST_PASSWORD = 12
 # Each line of a run says whose it is: one word finds all of them.
 LOG_LINE = "%(asctime)s %(levelname)s run=%(flow_run_id)s "
@@ -97,6 +98,7 @@ class Site:
             "PREFECT_LOGGING_FORMATTERS_STANDARD_TASK_RUN_FMT": LOG_LINE + "stage=%(task_run_name)s %(message)s",
             "AI4S_RUNS": str(self.runs),
             "AI4S_TEMPLATES": str(self.templates),
+            "AI4S_REPORTS_URL": REPORTS,
             "AI4S_SERVE_LIVE": str(self.live),
         }
         if self.profile:

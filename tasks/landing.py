@@ -3,7 +3,9 @@
 import logging
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -14,6 +16,7 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException
 
 from tasks.outcomes import OK, StageSummary
+from tasks.settings import Settings
 from tasks.words import Text, duration, in_markdown
 
 if TYPE_CHECKING:
@@ -56,7 +59,7 @@ class Landing:
             "",
             f"**{in_markdown(answer.zh)}**",
             "",
-            f"Finished / 已完成. {spent:,.0f} chip-seconds / 芯片·秒. Report / 报告: {in_markdown(report)}",
+            f"Finished / 已完成. {spent:,.0f} chip-seconds / 芯片·秒. Report / 报告: {_link(self.run.store.name, report)}",
             "",
             *_funnel(self.run.stages),
         ]
@@ -109,6 +112,12 @@ class Landing:
                 client.update_artifact(self._artifact, ArtifactUpdate(data=markdown))
         except (PrefectException, httpx.HTTPError, OSError) as error:
             LOG.warning(f"the page of the run is not up to date: {error}")
+
+
+def _link(run: str, report: str) -> str:
+    """Where a report is: on the server's pages, or else in which folder."""
+    served = Settings().reports_url
+    return f"[open / 打开]({served}/{quote(run)}/{quote(Path(report).name)})" if served else in_markdown(report)
 
 
 def _funnel(stages: Sequence[StageSummary]) -> list[str]:

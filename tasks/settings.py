@@ -21,6 +21,7 @@ class Settings(BaseSettings):
 
     runs: Path = Field(Path("runs"), description="Folder of the run stores")
     templates: Path = Field(Path("templates"), description="Folder of the templates that people own")
+    reports_url: str = Field("", description="Where a server shows the folder of the run stores; none: nowhere")
     profile: str = Field("laptop", description="Where stages run")
     budgets: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict, description="Chip-hours that a session may use, by profile"

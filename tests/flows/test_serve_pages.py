@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import psutil
@@ -140,7 +141,7 @@ def test_the_status_tells_of_all_parts_and_wants_the_password(served: Hub) -> No
 @pytest.mark.parametrize(
     "path",
     ["/../../../../etc/passwd", "/%2e%2e/%2e%2e/%2e%2e/etc/passwd", "/api/static/../../server.py", "/..%2f..%2fprefect.db",
-     "/assets/..%5c..%5cprefect.db", "/api/static/%2e%2e/%2e%2e/api/server.py", "//etc/passwd"],
+     "/assets/..%5c..%5cprefect.db", "/reports/../prefect.db", "/reports/%2e%2e/prefect.db", "/api/static/%2e%2e/%2e%2e/api/server.py", "//etc/passwd"],
 )  # fmt: skip
 def test_no_path_leads_out_of_the_pages(served: Hub, path: str) -> None:
     import socket
@@ -205,6 +206,17 @@ def test_a_form_filled_in_the_browser_runs_and_its_report_opens_and_is_told(
         page.click("climate-ensemble-summary", "a, h1, h2, h3, h4, span, div")
         page.until("Report / 报告")
         shot(page, "run")
+        link = page.run("[...document.querySelectorAll('a')].find(one => one.href.includes('/reports/')).href")
+        page.go(link.replace("//", f"//admin:{quote(PASSWORD)}@", 1))  # a person types them once
+        page.until("Equilibrium climate sensitivity")
+        assert page.run("(() => { try { return !!localStorage } catch { return false } })()") is False
+        shot(page, "report")
+        stranger = httpx.get(link)
+        assert (stranger.status_code, stranger.headers["www-authenticate"][:5]) == (401, "Basic")
+        assert httpx.get(link, auth=("admin", "wrong password")).status_code == 401
+        assert httpx.post(link, auth=("admin", PASSWORD)).status_code == 405
+        hidden = httpx.get(f"{served.url}/reports/.hidden", auth=("admin", PASSWORD))
+        assert hidden.status_code == 404
         (folder,) = (served.data / "runs").glob("climate-ensemble-ebm-12-*")
         report = (folder / "report.html").read_text()
         assert "<html" in report
