@@ -208,7 +208,7 @@ def test_a_form_filled_in_the_browser_runs_and_its_report_opens_and_is_told(
         shot(page, "run")
         link = page.run("[...document.querySelectorAll('a')].find(one => one.href.includes('/reports/')).href")
         page.go(link.replace("//", f"//admin:{quote(PASSWORD)}@", 1))  # a person types them once
-        page.until("Equilibrium climate sensitivity")
+        page.until("Climate sensitivity of 12")
         assert page.run("(() => { try { return !!localStorage } catch { return false } })()") is False
         shot(page, "report")
         stranger = httpx.get(link)
