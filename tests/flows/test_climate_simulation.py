@@ -110,11 +110,20 @@ def test_a_mistake_gets_one_clear_error_and_leaves_nothing(words, said, tmp_path
         assert word in told
 
 
-def test_a_run_larger_than_the_disk_is_refused_before_it_starts(prefect_api, tmp_path):
-    from tasks.store import Refused
+def test_a_run_larger_than_the_disk_is_refused_before_it_starts(tmp_path):
+    from domains.climate.simulation_check import check
+    from domains.climate.simulation_request import ClimateSimulationRequest
+    from tasks.climate_simulation_run import simulate
+    from tasks.progress import RunProgress
+    from tasks.run import Run
+    from tasks.store import Refused, RunStore
 
+    request = ClimateSimulationRequest(case="rest", resolution="C1024", days=1000, interval=1)
+    store = RunStore(tmp_path / "huge").open({})
     with pytest.raises(Refused, match=r"the disk of .* GiB free, and this run leaves up to .*AI4S_RUNS"):
-        run_it(tmp_path, name="huge", case="rest", resolution="C1024", days=1000, interval=1, tiles=None, step=None)
+        simulate(Run("climate-simulation", request, store, [], RunProgress()), check(request))
+    store.close()
+    assert not (tmp_path / "huge" / "simulation.zarr").exists()
 
 
 def options(name):
