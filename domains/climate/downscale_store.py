@@ -42,6 +42,7 @@ def write_days(asked: ClimateDownscaling, blocks: Rows, path: Path, run: str) ->
         "units": f"days since {_first_year(pair.model)}-01-01",
         "calendar": calendar,
         "dtype": "float64",
+        "_FillValue": None,
     }
     store.write(_described(made, asked, run), path, {"lat": asked.side, "lon": asked.side})
     store.manifest_of(path).unlink()

@@ -16,6 +16,18 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 # The innermost element with this text that can be seen.
+# What the page was refused is told when a test fails: the page itself only says that something went wrong.
+REFUSED = """
+window.refused = [];
+const send = XMLHttpRequest.prototype.send;
+XMLHttpRequest.prototype.send = function (...given) {
+  this.addEventListener("loadend", () => {
+    if (this.status < 200 || this.status > 399)
+      window.refused.push([this.status, this.responseURL, String(this.responseText).slice(0, 300)].join(" "));
+  });
+  return send.apply(this, given);
+};
+"""
 BY_TEXT = """(text, kinds) => [...document.querySelectorAll(kinds)].filter(
     e => (e.innerText || '').trim().startsWith(text) && e.getClientRects().length && !e.disabled).pop()"""
 
@@ -31,7 +43,7 @@ class Page:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
-            told = json.loads(self._socket.recv(timeout=30))
+            told = json.loads(self._socket.recv(timeout=120))
             if told.get("id") == number:
                 assert "error" not in told, (method, told)
                 return told["result"]
@@ -51,15 +63,17 @@ class Page:
         """All that can be read."""
         return str(self.run("document.body ? document.body.innerText : ''"))
 
-    def until(self, words: str, limit_s: float = 30) -> None:
+    def until(self, words: str, limit_s: float = 120) -> None:
         """Wait until something can be read."""
         self.until_true(f"(document.body?.innerText || '').includes({json.dumps(words)})", limit_s, words)
 
-    def until_true(self, script: str, limit_s: float = 30, what: str = "") -> None:
+    def until_true(self, script: str, limit_s: float = 120, what: str = "") -> None:
         """Wait until a JavaScript expression holds."""
         end = time.monotonic() + limit_s
         while not self.run(script):
-            assert time.monotonic() < end, f"{what or script}: not on the page:\n{self.text}"
+            assert time.monotonic() < end, (
+                f"{what or script}: not on the page:\n{self.text}\n{self.run('window.refused')}"
+            )
             time.sleep(0.2)
 
     def click(self, text: str, kinds: str = "button, a, [role=button], [role=menuitem]") -> None:
@@ -68,11 +82,21 @@ class Page:
         self.until_true(f"!!{found}", what=text)
         self.run(f"{found}.click()")
 
+    def submit(self, done: str, limit_s: float = 120) -> None:
+        """Click Submit until a JavaScript expression holds: a busy page loses a click, or is refused a request."""
+        end, again = time.monotonic() + limit_s, 0.0
+        while not self.run(done):
+            assert time.monotonic() < end, f"{done}: not on the page:\n{self.text}\n{self.run('window.refused')}"
+            if time.monotonic() > again:
+                self.click("Submit", "button")
+                again = time.monotonic() + 20
+            time.sleep(0.2)
+
     def type(self, selector: str, text: str) -> None:
         """Replace the text of a field, as typing does."""
         self.until_true(f"!!document.querySelector({json.dumps(selector)})", what=selector)
         field = f"document.querySelector({json.dumps(selector)})"
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while self.run(f"{field}?.value") != text:  # a page that is still being made forgets it
             assert time.monotonic() < end, f"{selector} does not take {text!r}"
             self.run(f"{field}?.focus(), {field}?.select()")
@@ -99,6 +123,7 @@ def browser(width: int = 1280, height: int = 900) -> Iterator[Page]:
             with connect(_address(Path(profile)), max_size=2**26) as socket:
                 page = Page(socket)
                 page.send("Page.enable")
+                page.send("Page.addScriptToEvaluateOnNewDocument", source=REFUSED)
                 yield page
         finally:
             process.terminate()
@@ -109,9 +134,9 @@ def _address(profile: Path) -> str:
     """Where the page can be driven."""
     import httpx
 
-    noted, end = profile / "DevToolsActivePort", time.monotonic() + 30
+    noted, end = profile / "DevToolsActivePort", time.monotonic() + 120
     while not noted.exists() or len(noted.read_text().split()) < 2:
         assert time.monotonic() < end, "the browser did not start"
         time.sleep(0.1)
-    pages = httpx.get(f"http://127.0.0.1:{noted.read_text().split()[0]}/json/list", timeout=10).json()
+    pages = httpx.get(f"http://127.0.0.1:{noted.read_text().split()[0]}/json/list", timeout=60).json()
     return str(next(one["webSocketDebuggerUrl"] for one in pages if one["type"] == "page"))

@@ -71,11 +71,16 @@ def shot(page: Page, name: str) -> None:
         page.shot(Path(PICTURES) / f"{name}.png")
 
 
+def says(words: str) -> str:
+    """Whether this can be read on the page, as JavaScript."""
+    return f"document.body.innerText.includes({json.dumps(words)})"
+
+
 def deployment(client: httpx.Client, name: str) -> str:
     return str(client.get(f"/deployments/name/{name}/{name}").raise_for_status().json()["id"])
 
 
-def newest(client: httpx.Client, name: str, run: str, limit_s: float = 60) -> dict:
+def newest(client: httpx.Client, name: str, run: str, limit_s: float = 180) -> dict:
     """The run of a deployment that gets this name when it starts."""
     body = {"deployments": {"name": {"any_": [name]}}, "flow_runs": {"name": {"any_": [run]}}}
     end = time.monotonic() + limit_s
@@ -85,7 +90,7 @@ def newest(client: httpx.Client, name: str, run: str, limit_s: float = 60) -> di
     return found[0]
 
 
-def until_state(client: httpx.Client, run: str, *names: str, limit_s: float = 90) -> dict:
+def until_state(client: httpx.Client, run: str, *names: str, limit_s: float = 240) -> dict:
     end = time.monotonic() + limit_s
     while (found := client.get(f"/flow_runs/{run}").json())["state_name"] not in names:
         assert time.monotonic() < end, found["state"]
@@ -96,7 +101,7 @@ def until_state(client: httpx.Client, run: str, *names: str, limit_s: float = 90
 
 @pytest.mark.parametrize("auth", [None, ("admin", "wrong password"), ("", "")])
 def test_who_does_not_log_in_sees_nothing(served: Hub, auth) -> None:
-    with httpx.Client(base_url=f"{served.url}/api", auth=auth) as stranger:
+    with httpx.Client(base_url=f"{served.url}/api", auth=auth, timeout=60) as stranger:
         for path in ("/flow_runs/filter", "/deployments/filter", "/block_documents/filter", "/logs/filter"):
             assert stranger.post(path, json={}).status_code in (401, 403), path
         for path in (
@@ -112,7 +117,7 @@ def test_who_does_not_log_in_sees_nothing(served: Hub, auth) -> None:
 
 def test_a_request_from_another_site_is_refused(served: Hub) -> None:
     """A browser would send the login along; without this server's token nothing changes."""
-    client = httpx.Client(base_url=f"{served.url}/api", auth=("admin", PASSWORD))
+    client = httpx.Client(base_url=f"{served.url}/api", auth=("admin", PASSWORD), timeout=60)
     where, body = "/variables/", {"name": "planted", "value": "1"}
     assert client.post(where, json=body).status_code == 403
     assert (
@@ -129,10 +134,16 @@ def test_a_request_from_another_site_is_refused(served: Hub) -> None:
 
 def test_the_status_tells_of_all_parts_and_wants_the_password(served: Hub) -> None:
     words = ["serve", "--data", str(served.data), "--status", "--json"]
-    known = CliRunner().invoke(main, words, env={"AI4S_SERVE_PASSWORD": PASSWORD}, catch_exceptions=False)
-    found = {one["what"]: one["state"] for one in json.loads(known.stdout)}
+    end = time.monotonic() + 180
+    while True:  # a worker tells of itself some seconds after its start
+        known = CliRunner().invoke(main, words, env={"AI4S_SERVE_PASSWORD": PASSWORD}, catch_exceptions=False)
+        found = {one["what"]: one["state"] for one in json.loads(known.stdout)}
+        assert (found["server"], found["database"]) == ("ok", "ok")
+        if found["worker"] == "ok":
+            break
+        assert time.monotonic() < end, known.stdout
+        time.sleep(1)
     assert known.exit_code == 0, known.stdout
-    assert (found["server"], found["database"], found["worker"]) == ("ok",) * 3
     wrong = CliRunner().invoke(main, words, env={"AI4S_SERVE_PASSWORD": "wrong password"})
     assert wrong.exit_code == 1
     assert "wrong or no password" in wrong.stdout
@@ -146,7 +157,7 @@ def test_the_status_tells_of_all_parts_and_wants_the_password(served: Hub) -> No
 def test_no_path_leads_out_of_the_pages(served: Hub, path: str) -> None:
     import socket
 
-    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as raw:  # as written: a client would tidy it
+    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as raw:  # as written: a client would tidy it
         raw.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: raw.recv(65536), b""))
     assert answer.split()[1] in (b"200", b"307", b"400", b"401", b"404")
@@ -196,8 +207,7 @@ def test_a_form_filled_in_the_browser_runs_and_its_report_opens_and_is_told(
             ("12", "to start now"),
         ):
             page.type("input[type=number]", value)
-            page.click("Submit")
-            page.until(said)
+            page.submit(says(said))
         run = newest(client, "climate-ensemble", "climate-ebm-12")
         until_state(client, run["id"], "Completed")
         page.go(f"{served.url}/runs/flow-run/{run['id']}")
@@ -211,17 +221,18 @@ def test_a_form_filled_in_the_browser_runs_and_its_report_opens_and_is_told(
         page.until("Climate sensitivity of 12")
         assert page.run("(() => { try { return !!localStorage } catch { return false } })()") is False
         shot(page, "report")
-        stranger = httpx.get(link)
+        stranger = httpx.get(link, timeout=60)
         assert (stranger.status_code, stranger.headers["www-authenticate"][:5]) == (401, "Basic")
-        assert httpx.get(link, auth=("admin", "wrong password")).status_code == 401
-        assert httpx.post(link, auth=("admin", PASSWORD)).status_code == 405
-        hidden = httpx.get(f"{served.url}/reports/.hidden", auth=("admin", PASSWORD))
+        assert httpx.get(link, auth=("admin", "wrong password"), timeout=60).status_code == 401
+        # As with everything that changes something, without a token.
+        assert httpx.post(link, auth=("admin", PASSWORD), timeout=60).status_code == 403
+        hidden = httpx.get(f"{served.url}/reports/.hidden", auth=("admin", PASSWORD), timeout=60)
         assert hidden.status_code == 404
         (folder,) = (served.data / "runs").glob("climate-ensemble-ebm-12-*")
         report = (folder / "report.html").read_text()
         assert "<html" in report
         assert PASSWORD not in report
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while not any("climate-ebm-12" in one for one in told):
             assert time.monotonic() < end, told
             time.sleep(0.2)
@@ -233,8 +244,8 @@ def test_a_sentence_in_the_browser_pauses_is_edited_approved_and_runs(
     page.go(f"{served.url}/deployments/deployment/{deployment(client, 'ask')}/run")
     page.until("sentence")
     page.type("textarea", ASKED)
-    page.click("Submit")
-    end = time.monotonic() + 60
+    page.submit(says("to start now"))
+    end = time.monotonic() + 180
     while not (
         paused := client.post("/flow_runs/filter", json={"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}}).json()
     ):
@@ -248,7 +259,7 @@ def test_a_sentence_in_the_browser_pauses_is_edited_approved_and_runs(
     page.until("climate-ensemble; members = 8; 2 chips (two-supernodes)")  # the plan in short, where it is seen
     shot(page, "approval")
     page.type("[role=dialog] input[type=number], .p-modal input[type=number]", "10")
-    page.click("Submit", "button")
+    page.submit("!document.querySelector('[role=dialog], .p-modal')")
     until_state(client, run, "Completed")
     (folder,) = (served.data / "runs").glob("climate-ensemble-ebm-10-*")
     assert json.loads((folder / "request.json").read_text())["request"]["members"] == 10
@@ -260,18 +271,16 @@ def test_a_cancel_on_the_page_frees_the_chips(served: Hub, client: httpx.Client,
     run = prefect.create_flow_run_from_deployment(key, parameters={"request": {"members": 5000}}).id
     until_state(client, str(run), "Running")
     worker = served.child("worker")
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not any("tasks.child" in " ".join(words(one)) for one in worker.children(recursive=True)):
         assert time.monotonic() < end
         time.sleep(0.2)
     from prefect.states import Cancelling
 
+    mine = worker.children(recursive=True)
     prefect.set_flow_run_state(run, Cancelling(), force=True)
-    asked = time.monotonic()
-    until_state(client, str(run), "Cancelled", limit_s=30)
-    while worker.children(recursive=True):
-        assert time.monotonic() - asked < 30
-        time.sleep(0.1)
+    until_state(client, str(run), "Cancelled", limit_s=120)
+    assert not psutil.wait_procs(mine, timeout=120)[1]  # the schedule may have started others since
 
 
 def words(process: psutil.Process) -> list[str]:
@@ -300,14 +309,14 @@ def test_runs_go_on_where_they_stopped_when_the_worker_dies_and_the_server_is_re
     while not all((served.data / "runs" / name / "done.txt").exists() for name in ("first", "second")):
         time.sleep(0.2)
     served.child("worker").kill()
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not any(one.run_count == 2 for one in states(prefect, runs)):
         assert time.monotonic() < end
         time.sleep(0.2)
     assert served.stop(signal.SIGTERM) == 0
     assert not (served.data / "serve.json").exists()
     served.start()
-    found = until_ended(prefect, runs, 90)
+    found = until_ended(prefect, runs, 240)
     assert all(one.state.is_completed() for one in found), [one.state for one in found]
     for name in ("first", "second"):
         assert sorted(map(int, done(served, name))) == [*range(many)]  # none lost, none done twice

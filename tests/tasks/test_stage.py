@@ -10,7 +10,7 @@ import pyarrow.dataset as ds
 import pytest
 
 from cluster.launch import start
-from tasks.child import EngineFailed
+from tasks.child import Child, EngineFailed
 from tasks.outcomes import ContractBroken
 from tasks.results import write_outcomes
 from tasks.shard import Stage
@@ -170,7 +170,7 @@ def test_twenty_kills_of_workers_and_children_lose_and_repeat_nothing(make_run, 
     run_stage(quiet, stage, safe)
     with start("emulated:two-supernodes") as pod:
         run = make_run("killed", pod)
-        killer = Killer(pod, kills=20)
+        killer = Killer(pod, kills=20, spared_s=2 * seconds_to_start(stage.settings))
         killer.start()
         result = run_stage(run, stage, safe)
         while not killer.done():
@@ -199,12 +199,25 @@ def _without_special_values(source):
     return Plain()
 
 
-class Killer(threading.Thread):
-    """Kills a random worker or engine child every now and then."""
+def seconds_to_start(settings):
+    """What an engine's process needs here and now."""
+    child, begun = Child(2**33), time.monotonic()
+    child.open(engines.Doubler, settings)
+    taken = time.monotonic() - begun
+    child.close()
+    return taken
 
-    def __init__(self, pod, kills):
+
+class Killer(threading.Thread):
+    """Kills a random worker or engine child every now and then.
+
+    Young children are spared: an engine that is killed at its start over and over is one that cannot be built.
+    """
+
+    def __init__(self, pod, kills, spared_s):
         super().__init__(daemon=True)
         self.pod, self.wanted, self.kills, self.random = pod, kills, 0, random.Random(7)
+        self.spared_s = spared_s
 
     def done(self):
         return self.kills >= self.wanted
@@ -212,12 +225,15 @@ class Killer(threading.Thread):
     def run(self):
         while not self.done():
             time.sleep(self.random.uniform(0.2, 1.2))
-            workers = [psutil.Process(pid) for pid in self.pod.worker_processes() if psutil.pid_exists(pid)]
-            children = [child for worker in workers for child in worker.children() if "tasks.child" in child.cmdline()]
-            victims = children if children and self.random.random() < 0.6 else workers
-            if victims:
-                try:
+            try:
+                workers = [psutil.Process(pid) for pid in self.pod.worker_processes() if psutil.pid_exists(pid)]
+                children = [child for worker in workers for child in worker.children() if self.may_die(child)]
+                victims = children if children and self.random.random() < 0.6 else workers
+                if victims:
                     os.kill(self.random.choice(victims).pid, signal.SIGKILL)
                     self.kills += 1
-                except ProcessLookupError:
-                    pass
+            except (ProcessLookupError, psutil.NoSuchProcess):
+                pass
+
+    def may_die(self, child):
+        return "tasks.child" in child.cmdline() and time.time() - child.create_time() > self.spared_s
