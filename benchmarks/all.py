@@ -48,6 +48,8 @@ SCRIPTS = (
     "gangs",
     "fabric",
     "slurm_screen",
+    "serving_load",
+    "serving_faults",
 )
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
