@@ -1,6 +1,7 @@
 """A run that began with a sentence: what was asked, the plan that was approved, and what was changed in it."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 ASKED, ANSWER = "ask.json", "answer.json"
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 class Asked(NamedTuple):
@@ -16,6 +18,11 @@ class Asked(NamedTuple):
 
     text: str
     plan: Markup
+
+    @property
+    def language(self) -> str:
+        """The language that it was asked in, in which the page opens."""
+        return "zh" if CHINESE.search(self.text) else "en"
 
 
 def asked(folder: Path, measured_chip_s: float) -> Asked | None:

@@ -82,6 +82,7 @@ def write_report(run: Run, findings: Findings) -> str:
             heading=findings.heading,
             answer=findings.answer,
             asked=sentence,
+            language=sentence.language if sentence else "en",
             notes=findings.notes,
             tiles=[*findings.tiles, *_cost_tiles(run)],
             sections=[*findings.sections, *_own(run)],

@@ -268,6 +268,7 @@ def report_is_of(run, runs):
     )
     places = [page.index(words) for words in order]
     assert places == sorted(places)
+    assert '<html lang="zh"' in page  # in the language of the sentence
     (ran,) = json.loads((runs / "calibration.json").read_text())["runs"]
     assert ran["run"] == run
     assert ran["measured"].keys() <= {*ran["predicted"], ""}
