@@ -150,7 +150,7 @@ def _relaxed(run: Run, search: MaterialsSearch, source: Source, number: int | No
 @task(name="relax", cache_policy=NO_CACHE)
 def best_relaxed(run: Run, search: MaterialsSearch, source: Survivors) -> Survivors:
     """The lowest above the hull as evaluated are relaxed."""
-    most = search.request.relaxed(source.rows)
+    most = max(1, search.request.relaxed(source.rows))  # nothing may have come so far
     best = selection.best_of(source.tables, most, "e_above_hull")
     carries = (*NAMED, "species", *scan.OUTPUT.names)
     settings = selection.SelectSettings(most=most)

@@ -12,6 +12,14 @@ from tests.flows.screen import refused
 pytest.importorskip("ase")
 
 
+@pytest.fixture(autouse=True)
+def references_as_they_are_here():
+    """What earlier tests of this process read from another folder is forgotten: a stage's own process has not read it."""
+    from domains.materials import references
+
+    references.load.cache_clear()
+
+
 def test_a_metal_gets_phonons_and_inputs_but_no_tc(prefect_api, tmp_path, monkeypatch):
     from domains.materials.superconductor_request import SuperconductorRequest
     from flows.materials_superconductor import materials_superconductor

@@ -125,6 +125,12 @@ def test_a_kind_that_is_asked_for_is_the_kind_that_is_given() -> None:
 
 def test_memory_that_is_asked_for_is_kept() -> None:
     async def check() -> None:
+        # The workers are in this process: what earlier tests left in it must not pause them.
+        never = {f"distributed.worker.memory.{what}": False for what in ("target", "spill", "pause")}
+        with dask.config.set(never):
+            await kept()
+
+    async def kept() -> None:
         async with pod(specs(SUPERNODE, memory_limit=2**30)) as (s, client):
             with dask.annotate(**Need(memory=400 * 2**20).annotations()):
                 tasks = client.map(brief, range(40), pure=False)
